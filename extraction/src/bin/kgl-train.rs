@@ -1,0 +1,37 @@
+//! Learns the models of kgl-extraction: `kgl-train DATA_DIR RESOURCES_DIR OUT_DIR`.
+//! The README of the crate says where the files come from.
+// The report is this program's output.
+#![allow(clippy::print_stdout)]
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use kgl_extraction::training;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folders: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
+    let [data, resources, out] = folders.as_slice() else {
+        return Err("usage: kgl-train DATA_DIR RESOURCES_DIR OUT_DIR".into());
+    };
+    let lexicon = training::build_lexicon(&read(resources)?)?;
+    println!("lexicon: {} bytes", lexicon.len());
+    fs::write(out.join("lexicon.bin"), &lexicon)?;
+    let models = training::train(&read(data)?, &lexicon, &mut |line| println!("{line}"))?;
+    fs::write(out.join("tagger.bin"), &models.tagger)?;
+    fs::write(out.join("relations.bin"), &models.relations)?;
+    Ok(())
+}
+
+/// The files of a folder by name.
+fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, std::io::Error> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            files.insert(entry.file_name().to_string_lossy().into_owned(), fs::read(entry.path())?);
+        }
+    }
+    Ok(files)
+}

@@ -1,0 +1,109 @@
+//! What an extractor hands back.
+
+use serde::{Deserialize, Serialize};
+
+/// A stretch of the input text in Unicode scalar values: `start` inclusive, `end` exclusive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Span {
+    /// Number of scalar values before the first one inside.
+    pub start: usize,
+    /// Number of scalar values before the first one after it.
+    pub end: usize,
+}
+
+impl Span {
+    /// A span from its two ends.
+    #[must_use]
+    pub fn new(start: usize, end: usize) -> Self {
+        Self { start, end }
+    }
+
+    /// Whether `other` lies inside, the ends included.
+    #[must_use]
+    pub fn contains(&self, other: Span) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+
+    /// Length in Unicode scalar values.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.end.saturating_sub(self.start)
+    }
+
+    /// Whether nothing lies inside.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.end <= self.start
+    }
+}
+
+/// One occurrence of a name, a date, an amount.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mention {
+    /// Where it stands in the input text.
+    pub span: Span,
+    /// The entity it names: an index into [`Extraction::entities`].
+    pub entity: usize,
+    /// Probability, 0 to 1, that the span and its type are right.
+    pub confidence: f64,
+    /// The sentence it stands in: an index into [`Extraction::sentences`].
+    pub sentence: usize,
+    /// The input text at `span`, unchanged.
+    pub text: String,
+}
+
+/// What one or more mentions of the same document name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entity {
+    /// The fullest form among its mentions, whitespace collapsed.
+    pub name: String,
+    /// `person`, `organization`, `location`, `date`, `money`, `percent`, `product`, `technology`,
+    /// `event`, `work` or `concept`.
+    pub entity_type: String,
+    /// Other forms it appeared under, in order of appearance.
+    pub aliases: Vec<String>,
+    /// The largest confidence among its mentions: they come from one text and one model, so their
+    /// errors are not independent and more of them prove nothing more.
+    pub confidence: f64,
+    /// What the text says beyond the name: `{"iso": "2024-05-01"}` for dates (reduced precision as
+    /// `2024-05` or `2024`), `{"amount": 4500000.0, "currency": "USD"}` for money, `{"value": 12.5}`
+    /// for percentages.
+    pub metadata: serde_json::Map<String, serde_json::Value>,
+}
+
+/// One directed statement between two entities, with the sentence that says it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Relation {
+    /// Who or what the statement is about: an index into [`Extraction::entities`].
+    pub head: usize,
+    /// What it is related to: an index into [`Extraction::entities`], never equal to `head`.
+    pub tail: usize,
+    /// The mention of `head` it was read from: an index into [`Extraction::mentions`].
+    pub head_mention: usize,
+    /// The mention of `tail` it was read from: an index into [`Extraction::mentions`].
+    pub tail_mention: usize,
+    /// In snake_case, read from head to tail: `works_for`, `born_in`, …
+    pub relation_type: String,
+    /// Probability, 0 to 1, that the evidence says so.
+    pub confidence: f64,
+    /// The evidence sentence; both mentions lie inside.
+    pub evidence: Span,
+}
+
+/// Everything found in one text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Extraction {
+    /// [`Extractor::name`](crate::Extractor::name) of the one that made it.
+    pub extractor: String,
+    /// [`Extractor::version`](crate::Extractor::version) of the one that made it.
+    pub version: String,
+    /// Sentences in reading order; they do not overlap.
+    pub sentences: Vec<Span>,
+    /// Entities in order of their first mention.
+    pub entities: Vec<Entity>,
+    /// Mentions in reading order; they do not overlap.
+    pub mentions: Vec<Mention>,
+    /// Relations in order of their evidence. The same statement can stand here more than once,
+    /// each time with another evidence sentence.
+    pub relations: Vec<Relation>,
+}

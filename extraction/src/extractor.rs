@@ -1,0 +1,122 @@
+//! The seam between the service and whatever reads its texts.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
+
+use crate::builtin::Builtin;
+use crate::extraction::Extraction;
+
+/// Longest text in bytes that an extractor takes: several times the largest document the service
+/// accepts, and small enough that offsets fit in 32 bits.
+pub const MAX_TEXT_BYTES: usize = 64 << 20;
+
+/// Reads a text. Implementations are deterministic: the same version, text and options give the
+/// same answer, on every machine.
+pub trait Extractor: Send + Sync {
+    /// The name under which [`by_name`] finds it.
+    fn name(&self) -> &str;
+
+    /// Changes whenever the output could change; stored results of other versions are stale.
+    fn version(&self) -> &str;
+
+    /// Reads `text` and asks `watch` between sentences whether to go on.
+    ///
+    /// # Errors
+    /// [`ExtractError::Cancelled`] when the watch said so; every other error is the fault of this
+    /// text or these options, and trying again will not help.
+    fn extract(&self, text: &str, options: &ExtractOptions, watch: &dyn Watch) -> Result<Extraction, ExtractError>;
+}
+
+/// What the caller wants to see of what is found.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
+pub struct ExtractOptions {
+    /// Only these entity types, and relations between them; `None` is all. `funding_amount` is
+    /// another name for `money`. Unknown names match nothing.
+    pub entity_types: Option<Vec<String>>,
+    /// Only these relation types; `None` is all.
+    pub relationship_types: Option<Vec<String>>,
+    /// Only mentions and relations of at least this confidence, 0 to 1.
+    pub confidence_threshold: Option<f64>,
+}
+
+/// Progress and cancellation.
+pub trait Watch: Sync {
+    /// Called after each sentence (so at least every 20 ms of work) with the number of sentences
+    /// done and in all. `Break` ends the extraction with [`ExtractError::Cancelled`].
+    fn sentence(&self, done: usize, total: usize) -> ControlFlow<()>;
+}
+
+/// A watch that looks at nothing and never stops.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unwatched;
+
+impl Watch for Unwatched {
+    fn sentence(&self, _done: usize, _total: usize) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+/// Why a text was not read to its end.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ExtractError {
+    /// The watch asked to stop.
+    #[error("the extraction was cancelled")]
+    Cancelled,
+    /// The text is longer than [`MAX_TEXT_BYTES`].
+    #[error("the text has {bytes} bytes, {limit} are allowed")]
+    TooLong {
+        /// Its length in bytes.
+        bytes: usize,
+        /// The most that is taken.
+        limit: usize,
+    },
+    /// The confidence threshold is not a number from 0 to 1.
+    #[error("the confidence threshold {0} is not between 0 and 1")]
+    Threshold(f64),
+}
+
+/// Finds nothing: for measuring what surrounds the extractor.
+struct Noop;
+
+impl Extractor for Noop {
+    fn name(&self) -> &str {
+        "noop"
+    }
+
+    fn version(&self) -> &str {
+        "1"
+    }
+
+    fn extract(&self, _text: &str, _options: &ExtractOptions, _watch: &dyn Watch) -> Result<Extraction, ExtractError> {
+        Ok(Extraction {
+            extractor: self.name().to_owned(),
+            version: self.version().to_owned(),
+            ..Extraction::default()
+        })
+    }
+}
+
+/// The extractor with the model that is part of the binary, decoded once a process.
+#[must_use]
+pub fn builtin() -> Arc<dyn Extractor> {
+    static BUILTIN: OnceLock<Arc<Builtin>> = OnceLock::new();
+    BUILTIN.get_or_init(|| Arc::new(Builtin::load())).clone()
+}
+
+/// The extractor that finds nothing, not even sentences.
+#[must_use]
+pub fn noop() -> Arc<dyn Extractor> {
+    Arc::new(Noop)
+}
+
+/// An extractor by its setting. `fast` asks for the quickest one, which is the built-in one.
+#[must_use]
+pub fn by_name(name: &str) -> Option<Arc<dyn Extractor>> {
+    match name {
+        "builtin" | "fast" => Some(builtin()),
+        "noop" => Some(noop()),
+        _ => None,
+    }
+}

@@ -1,0 +1,45 @@
+//! Text in; mentions, entities and relations out.
+//!
+//! The crate reads no file and opens no socket: its model is part of the binary. Everything that
+//! comes out points back into the text: all offsets count Unicode scalar values of the input text
+//! (what `str::chars` yields), start inclusive, end exclusive.
+//!
+//! ```
+//! use kgl_extraction::{ExtractOptions, Unwatched, builtin};
+//!
+//! let text = "Marie Curie was born in Warsaw on 7 November 1867.";
+//! let found = builtin().extract(text, &ExtractOptions::default(), &Unwatched)?;
+//! assert!(found.entities.iter().any(|e| e.name == "Marie Curie" && e.entity_type == "person"));
+//! # Ok::<(), kgl_extraction::ExtractError>(())
+//! ```
+
+mod builtin;
+mod calibration;
+mod clusters;
+mod crf;
+mod extraction;
+mod extractor;
+mod features;
+mod formats;
+mod hash;
+mod labels;
+mod lexicon;
+mod name_key;
+mod patterns;
+mod relations;
+mod sentences;
+mod tagger;
+mod tokens;
+#[doc(hidden)]
+pub mod training;
+mod values;
+mod wanted;
+mod weights;
+mod wire;
+
+pub use extraction::{Entity, Extraction, Mention, Relation, Span};
+pub use extractor::{
+    ExtractError, ExtractOptions, Extractor, MAX_TEXT_BYTES, Unwatched, Watch, builtin, by_name, noop,
+};
+pub use formats::{ContentType, FormatError, PlainText, to_plain_text};
+pub use name_key::name_key;

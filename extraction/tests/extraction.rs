@@ -1,0 +1,219 @@
+//! What holds of every extraction, and what is found in texts written for it.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use kgl_extraction::{
+    Entity, ExtractError, ExtractOptions, Extraction, Span, Unwatched, Watch, builtin, by_name, name_key, noop,
+};
+use proptest::prelude::*;
+
+fn extract(text: &str) -> Extraction {
+    builtin().extract(text, &ExtractOptions::default(), &Unwatched).expect("nothing stops it")
+}
+
+fn slice(text: &str, span: Span) -> String {
+    text.chars().skip(span.start).take(span.len()).collect()
+}
+
+/// The invariants that everything behind the extractor builds on.
+fn check(text: &str, found: &Extraction) {
+    let length = text.chars().count();
+    let mut last = 0;
+    for span in &found.sentences {
+        assert!(last <= span.start && span.start < span.end && span.end <= length, "{span:?}");
+        last = span.end;
+    }
+    last = 0;
+    for mention in &found.mentions {
+        assert!(last <= mention.span.start && mention.span.start < mention.span.end);
+        last = mention.span.end;
+        assert!(found.sentences[mention.sentence].contains(mention.span));
+        assert_eq!(mention.text, slice(text, mention.span));
+        assert!((0.0..=1.0).contains(&mention.confidence));
+        assert!(found.entities[mention.entity].confidence >= mention.confidence);
+    }
+    for (index, entity) in found.entities.iter().enumerate() {
+        assert!(found.mentions.iter().any(|m| m.entity == index), "{entity:?} has no mention");
+        assert!(!entity.name.trim().is_empty() && !name_key(&entity.name).is_empty());
+        assert!(!entity.aliases.contains(&entity.name));
+    }
+    for relation in &found.relations {
+        assert_ne!(relation.head, relation.tail);
+        let (head, tail) = (&found.mentions[relation.head_mention], &found.mentions[relation.tail_mention]);
+        assert_eq!((head.entity, tail.entity), (relation.head, relation.tail));
+        assert!(relation.evidence.contains(head.span) && relation.evidence.contains(tail.span));
+        assert!(found.sentences.contains(&relation.evidence));
+        assert!((0.0..=1.0).contains(&relation.confidence));
+    }
+}
+
+fn entity<'a>(found: &'a Extraction, name: &str) -> &'a Entity {
+    let names: Vec<_> = found.entities.iter().map(|e| (&e.name, &e.entity_type)).collect();
+    found.entities.iter().find(|e| e.name == name).unwrap_or_else(|| panic!("no {name} in {names:?}"))
+}
+
+fn states(found: &Extraction, head: &str, relation: &str, tail: &str) -> bool {
+    found.relations.iter().any(|r| {
+        (found.entities[r.head].name.as_str(), r.relation_type.as_str(), found.entities[r.tail].name.as_str())
+            == (head, relation, tail)
+    })
+}
+
+const CURIE: &str = "Marie Curie was born in Warsaw on 7 November 1867. She married Pierre Curie, a physicist. \
+    In 1903 Marie Curie won the Nobel Prize in Physics.\n\nThe World Health Organization (WHO) is headquartered in \
+    Geneva. WHO was given $4.5 million, or 12% of its budget, in May 2024. Tim Cook, CEO of Apple, graduated from Duke University. \
+    Google acquired DeepMind in January 2014.";
+
+#[test]
+fn people_places_and_values_are_found_and_related() {
+    let found = extract(CURIE);
+    check(CURIE, &found);
+    for (name, kind) in [
+        ("Marie Curie", "person"),
+        ("Warsaw", "location"),
+        ("World Health Organization", "organization"),
+        ("$4.5 million", "money"),
+        ("12%", "percent"),
+        ("7 November 1867", "date"),
+    ] {
+        assert_eq!(entity(&found, name).entity_type, kind);
+    }
+    assert_eq!(entity(&found, "7 November 1867").metadata["iso"], "1867-11-07");
+    assert_eq!(entity(&found, "May 2024").metadata["iso"], "2024-05");
+    assert_eq!(entity(&found, "$4.5 million").metadata["currency"], "USD");
+    assert_eq!(entity(&found, "World Health Organization").aliases, ["WHO"]);
+    assert!(states(&found, "Marie Curie", "born_in", "Warsaw"));
+    assert!(states(&found, "Marie Curie", "born_on", "7 November 1867"));
+    assert!(states(&found, "World Health Organization", "based_in", "Geneva"));
+    assert!(states(&found, "Tim Cook", "leads", "Apple"));
+    assert!(states(&found, "Tim Cook", "studied_at", "Duke University"));
+}
+
+#[test]
+fn a_bare_surname_is_its_only_bearer() {
+    let text = "Neil Armstrong was born in Wapakoneta. Armstrong studied at Purdue University.";
+    let found = extract(text);
+    check(text, &found);
+    assert_eq!(entity(&found, "Neil Armstrong").aliases, ["Armstrong"]);
+    // With two bearers in the text it could be either, and stays apart.
+    let text = "Marie Curie met Pierre Curie in Paris. Later Curie moved to London.";
+    let found = extract(text);
+    check(text, &found);
+    assert!(entity(&found, "Marie Curie").aliases.is_empty());
+    assert!(entity(&found, "Pierre Curie").aliases.is_empty());
+}
+
+#[test]
+fn offsets_count_scalar_values_not_bytes() {
+    let text = "😀 Łódź — François Mitterrand was born in Jarnac, and 東京 is far. José Saramago lived in Lanzarote.";
+    let found = extract(text);
+    check(text, &found);
+    let mention = found.mentions.iter().find(|m| m.text == "François Mitterrand").expect("found");
+    assert_eq!(mention.span, Span::new(9, 28));
+}
+
+#[test]
+fn options_only_filter() {
+    let all = extract(CURIE);
+    let options = ExtractOptions {
+        entity_types: Some(vec!["person".into(), "location".into(), "funding_amount".into()]),
+        relationship_types: Some(vec!["born_in".into()]),
+        confidence_threshold: Some(0.5),
+    };
+    let some = builtin().extract(CURIE, &options, &Unwatched).expect("valid options");
+    check(CURIE, &some);
+    assert!(some.entities.iter().all(|e| ["person", "location", "money"].contains(&e.entity_type.as_str())));
+    assert!(some.entities.iter().any(|e| e.entity_type == "money"));
+    assert!(some.relations.iter().all(|r| r.relation_type == "born_in" && r.confidence >= 0.5));
+    assert!(states(&some, "Marie Curie", "born_in", "Warsaw"));
+    assert!(some.mentions.len() < all.mentions.len());
+    let nothing = ExtractOptions { confidence_threshold: Some(1.5), ..ExtractOptions::default() };
+    assert_eq!(builtin().extract(CURIE, &nothing, &Unwatched), Err(ExtractError::Threshold(1.5)));
+}
+
+/// Stops at a given sentence and counts its calls.
+struct StopAt(usize, AtomicUsize);
+
+impl Watch for StopAt {
+    fn sentence(&self, done: usize, total: usize) -> ControlFlow<()> {
+        assert!(done <= total);
+        self.1.fetch_add(1, Ordering::Relaxed);
+        if done == self.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+#[test]
+fn a_watch_can_stop_it_between_sentences() {
+    let text = "Alan Turing lived in London. ".repeat(50);
+    let watch = StopAt(3, AtomicUsize::new(0));
+    let result = builtin().extract(&text, &ExtractOptions::default(), &watch);
+    assert_eq!(result, Err(ExtractError::Cancelled));
+    assert_eq!(watch.1.load(Ordering::Relaxed), 3);
+}
+
+#[test]
+fn hostile_texts_take_bounded_time() {
+    let start = Instant::now();
+    for unit in ["a", "A", "é", "東", ".", "A.", "A ", "(A", "1 ", "$1 ", "Paris, ", "\n", " \u{301}", "“”", "x@"]
+    {
+        let text = unit.repeat(30_000 / unit.len());
+        check_quickly(&text, &extract(&text));
+    }
+    // Two minutes are many times what a slow machine needs without optimisation; quadratic time
+    // would take hours.
+    assert!(start.elapsed() < Duration::from_secs(120), "{:?}", start.elapsed());
+}
+
+/// The invariants that can be looked at in linear time.
+fn check_quickly(text: &str, found: &Extraction) {
+    let length = text.chars().count();
+    assert!(found.mentions.iter().all(|m| m.span.end <= length && m.text.chars().count() == m.span.len()));
+    assert!(found.sentences.iter().all(|s| s.end <= length));
+}
+
+#[test]
+fn the_same_text_gives_the_same_answer() {
+    assert_eq!(extract(CURIE), extract(CURIE));
+}
+
+#[test]
+fn extractors_are_found_by_name() {
+    let found = noop().extract(CURIE, &ExtractOptions::default(), &Unwatched).expect("nothing to fail");
+    assert!(found.entities.is_empty() && found.extractor == "noop");
+    assert_eq!(by_name("builtin").map(|e| e.version().to_owned()), Some(extract("").version));
+    assert_eq!(by_name("noop").map(|e| e.name().to_owned()), Some("noop".to_owned()));
+    assert!(by_name("else").is_none());
+}
+
+#[test]
+fn an_extraction_survives_json() {
+    let found = extract(CURIE);
+    let json = serde_json::to_string(&found).expect("serialises");
+    assert_eq!(serde_json::from_str::<Extraction>(&json).expect("parses"), found);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_text_gives_a_sound_extraction(text in "\\PC{0,300}") {
+        check(&text, &extract(&text));
+    }
+
+    #[test]
+    fn any_mixture_of_names_and_marks_gives_a_sound_extraction(
+        parts in prop::collection::vec(
+            prop::sample::select(vec![
+                "Marie Curie", "Curie", "'s", "’s", " ", " ", "\n", "\n\n", ". ", ", ", "(WHO)", "World Health Organization ",
+                "Dr. ", "J. ", "$5 million", "12%", "7 May 1999", "born in ", "Łódź", "é", "\u{301}", "東京", "😀", "-", "the ",
+                "acquired ", "Google ", "IBM ", "\u{200b}", "\u{feff}", "\t", "…", "”", "İstanbul ", "ß", "ﬁ", "\u{1}",
+            ]),
+            0..60,
+        )
+    ) {
+        let text: String = parts.concat();
+        check(&text, &extract(&text));
+    }
+}
