@@ -12,9 +12,7 @@ fn main() -> std::io::Result<()> {
     if bundle.exists() {
         fs::copy(&bundle, &target)?;
     } else {
-        println!(
-            "cargo:warning=no PostgreSQL bundle: run `make setup` first, or the binary needs KGL_POSTGRES_BUNDLE"
-        );
+        println!("cargo:warning=no PostgreSQL bundle: run `make setup` first, or the binary needs KGL_POSTGRES_BUNDLE");
         fs::write(&target, [])?;
     }
     Ok(())

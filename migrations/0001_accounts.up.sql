@@ -12,24 +12,29 @@ CREATE EXTENSION IF NOT EXISTS btree_gin;
 DO $$
 DECLARE
     role_name text;
+    may_set text := 'MEMBER';
 BEGIN
     FOREACH role_name IN ARRAY ARRAY['kgl_service', 'kgl_user', 'kgl_moderator', 'kgl_admin', 'kgl_system'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
             BEGIN
-                EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE', role_name);
+                -- NOINHERIT: a session that forgot to open a scope has no rights, instead of everybody's.
+                EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE %s', role_name,
+                               CASE role_name WHEN 'kgl_service' THEN 'NOINHERIT' ELSE 'INHERIT' END);
             EXCEPTION WHEN duplicate_object OR unique_violation THEN
                 NULL;
             END;
         END IF;
     END LOOP;
-    -- NOINHERIT: a session that forgot to open a scope has no rights, instead of everybody's.
-    ALTER ROLE kgl_service NOINHERIT;
     IF NOT pg_has_role('kgl_moderator', 'kgl_user', 'MEMBER') THEN GRANT kgl_user TO kgl_moderator; END IF;
     IF NOT pg_has_role('kgl_admin', 'kgl_moderator', 'MEMBER') THEN GRANT kgl_moderator TO kgl_admin; END IF;
     IF NOT pg_has_role('kgl_service', 'kgl_admin', 'MEMBER') THEN GRANT kgl_user, kgl_moderator, kgl_admin TO kgl_service; END IF;
-    -- An owner that is no superuser steps into the roles of its sessions by membership.
+    -- An owner that is no superuser steps into the roles of its sessions by membership. Since PostgreSQL 16 the maker of
+    -- a role is a member who may hand it out but not step into it.
+    IF current_setting('server_version_num')::int >= 160000 THEN
+        may_set := 'SET';
+    END IF;
     FOREACH role_name IN ARRAY ARRAY['kgl_service', 'kgl_user', 'kgl_moderator', 'kgl_admin', 'kgl_system'] LOOP
-        IF NOT pg_has_role(current_user, role_name, 'MEMBER') THEN
+        IF NOT pg_has_role(current_user, role_name, may_set) THEN
             EXECUTE format('GRANT %I TO CURRENT_USER', role_name);
         END IF;
     END LOOP;
@@ -78,6 +83,7 @@ CREATE TABLE refresh_tokens (
     used_at    timestamptz
 );
 CREATE INDEX refresh_tokens_session ON refresh_tokens (session_id);
+CREATE INDEX refresh_tokens_used ON refresh_tokens (used_at) WHERE used_at IS NOT NULL;
 
 ALTER TABLE users ENABLE ROW LEVEL SECURITY;
 ALTER TABLE users FORCE ROW LEVEL SECURITY;
@@ -101,6 +107,26 @@ CREATE POLICY own_sessions ON sessions FOR SELECT TO kgl_user USING (user_id = a
 CREATE POLICY any_session ON sessions FOR SELECT TO kgl_admin USING (true);
 CREATE POLICY system ON sessions TO kgl_system USING (true);
 CREATE POLICY system ON refresh_tokens TO kgl_system USING (true);
+
+-- An access token carries the role and is checked without the database, so a change of role or a deactivation must end
+-- the account's sessions, whoever makes it and by whatever statement. Runs as kgl_system: an admin may change accounts
+-- but no session, and not even the schema's owner passes the forced policies.
+CREATE FUNCTION end_sessions_of_changed_account() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+    AS $$
+BEGIN
+    UPDATE sessions SET revoked_at = clock_timestamp(), reason = 'account changed'
+    WHERE user_id = NEW.id AND revoked_at IS NULL;
+    RETURN NULL;
+END
+$$;
+-- Whom a function is given to must be able to create in its schema, for as long as that takes.
+GRANT CREATE ON SCHEMA public TO kgl_system;
+ALTER FUNCTION end_sessions_of_changed_account() OWNER TO kgl_system;
+REVOKE CREATE ON SCHEMA public FROM kgl_system;
+CREATE TRIGGER end_sessions AFTER UPDATE OF role, is_active ON users
+    FOR EACH ROW WHEN (OLD.role <> NEW.role OR (OLD.is_active AND NOT NEW.is_active))
+    EXECUTE FUNCTION end_sessions_of_changed_account();
 
 -- Who migrated what is for admins to read and for nobody to write but the migrating owner.
 GRANT SELECT ON database_schemas TO kgl_admin;

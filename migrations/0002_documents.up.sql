@@ -22,7 +22,8 @@ CREATE TABLE documents (
 );
 CREATE UNIQUE INDEX documents_content ON documents (owner_id, content_hash);
 CREATE INDEX documents_owner ON documents (owner_id, id);
-CREATE INDEX documents_source ON documents (owner_id, source, id);
+-- By hash: a source may be longer than an index entry.
+CREATE INDEX documents_source ON documents (owner_id, hashtextextended(source, 0), id);
 
 -- The plain text that every offset refers to. Never changed: a new text is a new revision.
 CREATE TABLE document_revisions (

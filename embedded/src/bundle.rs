@@ -30,10 +30,7 @@ impl Programs {
 
     fn at(folder: &Path) -> Option<Self> {
         let install = folder.join(INSTALL);
-        install
-            .join("bin/postgres")
-            .is_file()
-            .then_some(Self { install })
+        install.join("bin/postgres").is_file().then_some(Self { install })
     }
 }
 
@@ -51,10 +48,8 @@ pub(crate) fn unpack(state: &Path, named: Option<&Path>) -> Result<Programs, Emb
             reason: format!("it has no {INSTALL}/bin/postgres"),
         }),
         Some(path) => {
-            let unusable = |reason: std::io::Error| EmbeddedError::Bundle {
-                path: path.to_owned(),
-                reason: reason.to_string(),
-            };
+            let unusable =
+                |reason: std::io::Error| EmbeddedError::Bundle { path: path.to_owned(), reason: reason.to_string() };
             let bytes = fs::read(path).map_err(unusable)?;
             unpack_bytes(state, &bytes, path)
         }
@@ -66,11 +61,7 @@ pub(crate) fn unpack(state: &Path, named: Option<&Path>) -> Result<Programs, Emb
 /// The folder's name is the content's checksum, so another bundle goes to another folder; it is moved into place whole,
 /// so a start that was cut short leaves nothing half.
 fn unpack_bytes(state: &Path, bytes: &[u8], origin: &Path) -> Result<Programs, EmbeddedError> {
-    let checksum: String = Sha256::digest(bytes)
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let checksum: String = Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let folder = state.join(format!("programs-{checksum}"));
     if let Some(programs) = Programs::at(&folder) {
         return Ok(programs);
@@ -79,17 +70,10 @@ fn unpack_bytes(state: &Path, bytes: &[u8], origin: &Path) -> Result<Programs, E
     if aside.exists() {
         fs::remove_dir_all(&aside).map_err(EmbeddedError::folder(&aside))?;
     }
-    let unusable = |reason: String| EmbeddedError::Bundle {
-        path: origin.to_owned(),
-        reason,
-    };
+    let unusable = |reason: String| EmbeddedError::Bundle { path: origin.to_owned(), reason };
     let mut tar = Vec::new();
-    flate2::read::GzDecoder::new(bytes)
-        .read_to_end(&mut tar)
-        .map_err(|e| unusable(e.to_string()))?;
-    tar::Archive::new(tar.as_slice())
-        .unpack(&aside)
-        .map_err(EmbeddedError::folder(&aside))?;
+    flate2::read::GzDecoder::new(bytes).read_to_end(&mut tar).map_err(|e| unusable(e.to_string()))?;
+    tar::Archive::new(tar.as_slice()).unpack(&aside).map_err(EmbeddedError::folder(&aside))?;
     make_reachable(&aside)?;
     if Programs::at(&aside).is_none() {
         return Err(unusable(format!("it has no {INSTALL}/bin/postgres")));
@@ -101,8 +85,7 @@ fn unpack_bytes(state: &Path, bytes: &[u8], origin: &Path) -> Result<Programs, E
 
 fn make_reachable(folder: &Path) -> Result<(), EmbeddedError> {
     use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
-        .map_err(EmbeddedError::folder(folder))
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).map_err(EmbeddedError::folder(folder))
 }
 
 /// Programs of earlier bundles are of no more use. What cannot be removed only takes up room.

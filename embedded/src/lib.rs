@@ -53,17 +53,8 @@ impl Postgres {
         let privileges = Privileges::choose();
         let programs = bundle::unpack(&state, settings.bundle.as_deref())?;
         let data = cluster::prepare(&state, &programs, privileges)?;
-        let server = Server::start(
-            &state,
-            &data,
-            &programs,
-            privileges,
-            settings.max_connections,
-        )?;
-        Ok(Self {
-            server,
-            _lock: lock,
-        })
+        let server = Server::start(&state, &data, &programs, privileges, settings.max_connections)?;
+        Ok(Self { server, _lock: lock })
     }
 
     /// The folder of the server's socket.
@@ -106,10 +97,7 @@ impl Postgres {
 }
 
 fn prepare_folder(folder: &Path) -> Result<PathBuf, EmbeddedError> {
-    let problem = |source| EmbeddedError::Folder {
-        path: folder.to_owned(),
-        source,
-    };
+    let problem = |source| EmbeddedError::Folder { path: folder.to_owned(), source };
     std::fs::create_dir_all(folder).map_err(problem)?;
     folder.canonicalize().map_err(problem)
 }

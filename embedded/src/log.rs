@@ -21,15 +21,8 @@ pub(crate) fn copy(from: impl Read, state: &Path) {
     let mut file = open(&path);
     let mut reader = BufReader::new(from);
     let mut line = Vec::new();
-    while reader
-        .read_until(b'\n', &mut line)
-        .is_ok_and(|read| read > 0)
-    {
-        if file
-            .as_ref()
-            .and_then(|f| f.metadata().ok())
-            .is_some_and(|meta| meta.len() > MAX_BYTES)
-        {
+    while reader.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        if file.as_ref().and_then(|f| f.metadata().ok()).is_some_and(|meta| meta.len() > MAX_BYTES) {
             let _ = fs::rename(&path, path.with_extension("log.1"));
             file = open(&path);
         }
@@ -59,11 +52,7 @@ mod tests {
     #[test]
     fn the_log_is_moved_aside_before_it_grows_too_large() -> std::io::Result<()> {
         let folder = tempfile::tempdir()?;
-        let line = [b'x'; 1023]
-            .iter()
-            .chain(b"\n")
-            .copied()
-            .collect::<Vec<u8>>();
+        let line = [b'x'; 1023].iter().chain(b"\n").copied().collect::<Vec<u8>>();
         let said = line.repeat(usize::try_from(MAX_BYTES).unwrap_or(0) / 1024 * 2 + 100);
         copy(said.as_slice(), folder.path());
         let size = fs::metadata(path(folder.path()))?.len();

@@ -33,9 +33,7 @@ impl Privileges {
             return Self::Same;
         }
         let namespace = Self::Namespace.command(Path::new("/bin/true"));
-        if std::env::var_os("KGL_NO_USER_NAMESPACE").is_none()
-            && namespace.is_ok_and(|mut c| succeeds(&mut c))
-        {
+        if std::env::var_os("KGL_NO_USER_NAMESPACE").is_none() && namespace.is_ok_and(|mut c| succeeds(&mut c)) {
             return Self::Namespace;
         }
         let (user, group) = nobody();
@@ -53,12 +51,7 @@ impl Privileges {
     /// A command that runs `program` so, with nothing of this process's environment.
     pub(crate) fn command(self, program: &Path) -> Result<Command, EmbeddedError> {
         let mut command = Command::new(program);
-        command
-            .current_dir("/")
-            .env_clear()
-            .env("LC_ALL", "C")
-            .env("TZ", "UTC")
-            .env("PATH", "/usr/bin:/bin");
+        command.current_dir("/").env_clear().env("LC_ALL", "C").env("TZ", "UTC").env("PATH", "/usr/bin:/bin");
         command.stdin(Stdio::null());
         match self {
             Self::Same => {}
@@ -80,11 +73,7 @@ impl Privileges {
 }
 
 fn succeeds(command: &mut Command) -> bool {
-    command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 fn give(path: &Path, user: u32, group: u32) -> io::Result<()> {
@@ -101,11 +90,7 @@ fn nobody() -> (u32, u32) {
     // SAFETY: the name is a C string; the answer is read at once, and this runs before any other thread asks.
     unsafe {
         let entry = libc::getpwnam(c"nobody".as_ptr());
-        if entry.is_null() {
-            NOBODY
-        } else {
-            ((*entry).pw_uid, (*entry).pw_gid)
-        }
+        if entry.is_null() { NOBODY } else { ((*entry).pw_uid, (*entry).pw_gid) }
     }
 }
 
@@ -115,11 +100,8 @@ fn enter_namespace(command: &mut Command) {
     let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
     let users = format!("{INNER_ID} {user} 1").into_bytes();
     let groups = format!("{INNER_ID} {group} 1").into_bytes();
-    let (set_groups, user_map, group_map) = (
-        c"/proc/self/setgroups".to_owned(),
-        c"/proc/self/uid_map".to_owned(),
-        c"/proc/self/gid_map".to_owned(),
-    );
+    let (set_groups, user_map, group_map) =
+        (c"/proc/self/setgroups".to_owned(), c"/proc/self/uid_map".to_owned(), c"/proc/self/gid_map".to_owned());
     // SAFETY: only system calls on memory that was made before the fork.
     unsafe {
         command.pre_exec(move || {
@@ -144,10 +126,6 @@ fn write_raw(path: &CString, bytes: &[u8]) -> io::Result<()> {
         let written = libc::write(file, bytes.as_ptr().cast(), bytes.len());
         let error = io::Error::last_os_error();
         libc::close(file);
-        if usize::try_from(written).is_ok_and(|written| written == bytes.len()) {
-            Ok(())
-        } else {
-            Err(error)
-        }
+        if usize::try_from(written).is_ok_and(|written| written == bytes.len()) { Ok(()) } else { Err(error) }
     }
 }

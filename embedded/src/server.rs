@@ -53,21 +53,12 @@ impl Server {
         clear_old_socket(state);
         let socket_dir = make_socket_dir(state, privileges)?;
         let mut command = privileges.command(&programs.program("postgres"))?;
-        command
-            .arg("-D")
-            .arg(data)
-            .args(options(&socket_dir, max_connections));
+        command.arg("-D").arg(data).args(options(&socket_dir, max_connections));
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         die_with_parent(&mut command);
         let exited = Arc::new(AtomicBool::new(false));
         let (pid, waiter) = spawn(command, state, Arc::clone(&exited))?;
-        let server = Self {
-            pid,
-            socket_dir,
-            state: state.to_owned(),
-            exited,
-            waiter: Some(waiter),
-        };
+        let server = Self { pid, socket_dir, state: state.to_owned(), exited, waiter: Some(waiter) };
         server.wait_until_ready(data)?;
         Ok(server)
     }
@@ -90,12 +81,7 @@ impl Server {
         let socket = self.socket_dir.join(format!(".s.PGSQL.{PORT}"));
         loop {
             let status = fs::read_to_string(&pid_file).unwrap_or_default();
-            if status
-                .lines()
-                .nth(7)
-                .is_some_and(|line| line.trim() == "ready")
-                && socket.exists()
-            {
+            if status.lines().nth(7).is_some_and(|line| line.trim() == "ready") && socket.exists() {
                 return Ok(());
             }
             let reason = if self.has_exited() {
@@ -106,10 +92,7 @@ impl Server {
                 thread::sleep(LOOK_INTERVAL);
                 continue;
             };
-            return Err(EmbeddedError::NotStarted {
-                reason,
-                log: log::tail(&self.state),
-            });
+            return Err(EmbeddedError::NotStarted { reason, log: log::tail(&self.state) });
         }
     }
 
@@ -119,11 +102,9 @@ impl Server {
         };
         let mut result = Ok(());
         // Fast: sessions end, a checkpoint is written. Immediate: neither, and the next start recovers.
-        for (signal, patience) in [
-            (libc::SIGINT, STOP_TIMEOUT),
-            (libc::SIGQUIT, QUIT_TIMEOUT),
-            (libc::SIGKILL, QUIT_TIMEOUT),
-        ] {
+        for (signal, patience) in
+            [(libc::SIGINT, STOP_TIMEOUT), (libc::SIGQUIT, QUIT_TIMEOUT), (libc::SIGKILL, QUIT_TIMEOUT)]
+        {
             if self.has_exited() {
                 break;
             }
@@ -174,10 +155,7 @@ fn options(socket_dir: &Path, max_connections: u32) -> Vec<String> {
         // The service reports what fails; texts of statements may hold what somebody wants kept private.
         ("log_min_error_statement", "panic".into()),
     ];
-    settings
-        .into_iter()
-        .flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")])
-        .collect()
+    settings.into_iter().flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]).collect()
 }
 
 /// The kernel tells the server to stop when the thread that started it is no more.
@@ -202,67 +180,42 @@ fn die_with_parent(command: &mut Command) {
 }
 
 /// The death signal follows the thread that forks, so that thread lives for as long as the server.
-fn spawn(
-    mut command: Command,
-    state: &Path,
-    exited: Arc<AtomicBool>,
-) -> Result<(i32, JoinHandle<()>), EmbeddedError> {
+fn spawn(mut command: Command, state: &Path, exited: Arc<AtomicBool>) -> Result<(i32, JoinHandle<()>), EmbeddedError> {
     let (report, started) = mpsc::channel::<io::Result<i32>>();
     let state = state.to_owned();
-    let waiter = thread::Builder::new()
-        .name("embedded-postgres".into())
-        .spawn(move || match command.spawn() {
-            Ok(mut child) => {
-                let _ = report.send(Ok(i32::try_from(child.id()).unwrap_or_default()));
-                let copier = start_log(&mut child, state);
-                let _ = child.wait();
-                if let Some(copier) = copier {
-                    let _ = copier.join();
-                }
-                exited.store(true, Ordering::Release);
+    let waiter = thread::Builder::new().name("embedded-postgres".into()).spawn(move || match command.spawn() {
+        Ok(mut child) => {
+            let _ = report.send(Ok(i32::try_from(child.id()).unwrap_or_default()));
+            let copier = start_log(&mut child, state);
+            let _ = child.wait();
+            if let Some(copier) = copier {
+                let _ = copier.join();
             }
-            Err(error) => {
-                let _ = report.send(Err(error));
-            }
-        });
+            exited.store(true, Ordering::Release);
+        }
+        Err(error) => {
+            let _ = report.send(Err(error));
+        }
+    });
     let waiter = waiter.map_err(EmbeddedError::system("no thread for the server"))?;
-    let pid = started
-        .recv()
-        .unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()));
-    Ok((
-        pid.map_err(EmbeddedError::system("the server could not be run"))?,
-        waiter,
-    ))
+    let pid = started.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()));
+    Ok((pid.map_err(EmbeddedError::system("the server could not be run"))?, waiter))
 }
 
 fn start_log(child: &mut Child, state: PathBuf) -> Option<JoinHandle<()>> {
     let said = child.stderr.take()?;
-    thread::Builder::new()
-        .name("embedded-postgres-log".into())
-        .spawn(move || log::copy(said, &state))
-        .ok()
+    thread::Builder::new().name("embedded-postgres-log".into()).spawn(move || log::copy(said, &state)).ok()
 }
 
 fn make_socket_dir(state: &Path, privileges: Privileges) -> Result<PathBuf, EmbeddedError> {
     // Names that nobody else can have made: the process, and the time to the nanosecond.
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let name = format!("kgl-{}-{:x}", std::process::id(), now.as_nanos());
     let wished = std::env::temp_dir().join(&name);
-    let folder = if wished.as_os_str().len() <= MAX_SOCKET_DIR {
-        wished
-    } else {
-        Path::new("/tmp").join(&name)
-    };
-    fs::write(
-        state.join(SOCKET_NOTE),
-        folder.as_os_str().as_encoded_bytes(),
-    )
-    .map_err(EmbeddedError::folder(state))?;
+    let folder = if wished.as_os_str().len() <= MAX_SOCKET_DIR { wished } else { Path::new("/tmp").join(&name) };
+    fs::write(state.join(SOCKET_NOTE), folder.as_os_str().as_encoded_bytes()).map_err(EmbeddedError::folder(state))?;
     fs::create_dir(&folder).map_err(EmbeddedError::folder(&folder))?;
-    fs::set_permissions(&folder, Permissions::from_mode(0o700))
-        .map_err(EmbeddedError::folder(&folder))?;
+    fs::set_permissions(&folder, Permissions::from_mode(0o700)).map_err(EmbeddedError::folder(&folder))?;
     privileges.give(&folder)?;
     Ok(folder)
 }
@@ -270,9 +223,7 @@ fn make_socket_dir(state: &Path, privileges: Privileges) -> Result<PathBuf, Embe
 fn clear_old_socket(state: &Path) {
     let noted = fs::read_to_string(state.join(SOCKET_NOTE)).unwrap_or_default();
     let folder = Path::new(noted.trim());
-    let is_ours = folder
-        .file_name()
-        .is_some_and(|name| name.to_string_lossy().starts_with("kgl-"));
+    let is_ours = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with("kgl-"));
     if folder.is_absolute() && is_ours {
         let _ = fs::remove_dir_all(folder);
     }
@@ -282,11 +233,7 @@ fn clear_old_socket(state: &Path) {
 fn end_orphan(data: &Path) -> Result<(), EmbeddedError> {
     let pid_file = data.join("postmaster.pid");
     let noted = fs::read_to_string(&pid_file).unwrap_or_default();
-    let Some(pid) = noted
-        .lines()
-        .next()
-        .and_then(|line| line.trim().parse::<i32>().ok())
-    else {
+    let Some(pid) = noted.lines().next().and_then(|line| line.trim().parse::<i32>().ok()) else {
         return Ok(());
     };
     if !is_server_of(pid, data) {
@@ -309,8 +256,7 @@ fn end_orphan(data: &Path) -> Result<(), EmbeddedError> {
 fn is_server_of(pid: i32, data: &Path) -> bool {
     let process = PathBuf::from(format!("/proc/{pid}"));
     let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
-    name.trim() == "postgres"
-        && fs::read_link(process.join("cwd")).is_ok_and(|folder| folder == data)
+    name.trim() == "postgres" && fs::read_link(process.join("cwd")).is_ok_and(|folder| folder == data)
 }
 
 fn send(pid: i32, signal: i32) {

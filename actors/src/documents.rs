@@ -1,0 +1,325 @@
+//! Documents and jobs, as callers see them: taking documents in, reading them, following and steering their jobs.
+//!
+//! Taking one in goes through an admission permit, becomes plain text on a blocking thread, and is committed by
+//! [`ingestion`](crate::ingestion). Reads go to the store and cross no mailbox.
+
+use std::{sync::Arc, time::Duration};
+
+use kgl_extraction::to_plain_text;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use crate::{
+    domain::{
+        caller::Caller,
+        document::{
+            Document, DocumentContent, DocumentFilter, Idempotency, MAX_CONTENT_BYTES, NewDocument, Submission,
+        },
+        error::{Error, Result},
+        ids::{DocumentId, JobId},
+        job::{Job, JobFilter, JobStatus},
+        page::{Listing, Page},
+    },
+    finished::Finished,
+    ingestion::{Commit, IngestionMessage},
+    intake::IntakeMessage,
+    mailbox::{Address, Letter},
+    metrics::ADMISSION_REFUSED,
+    store::{
+        Store,
+        documents::{Intake, PreparedDocument},
+        jobs::Changed,
+    },
+};
+
+/// Submissions that may be under way at once: enough to keep the database's group commit busy, few enough that
+/// memory stays bounded and the last one of them waits well under a second.
+const ADMISSION_PERMITS: usize = 256;
+/// When to come back after a refusal: the permits turn over many times in a second.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// A commit that takes longer than this is answered as "the database is away"; it may still succeed, and the client
+/// finds it by its content or its key.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
+/// A title that comes from the content itself is cut to the longest one that is stored.
+const MAX_TITLE_CHARS: usize = 500;
+/// How often a waiting caller looks, in case the job was done by another process.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Submitting and reading documents.
+#[derive(Clone)]
+pub struct Documents {
+    store: Store,
+    ingestion: Address<Letter<IngestionMessage>>,
+    permits: Arc<Semaphore>,
+    intake: Address<Letter<IntakeMessage>>,
+    finished: Finished,
+}
+
+impl Documents {
+    pub(crate) fn new(
+        store: Store,
+        ingestion: Address<Letter<IngestionMessage>>,
+        intake: Address<Letter<IntakeMessage>>,
+        finished: Finished,
+    ) -> Self {
+        Self { store, ingestion, permits: Arc::new(Semaphore::new(ADMISSION_PERMITS)), intake, finished }
+    }
+
+    /// Takes a document in: answers once it and its job are committed.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a content that cannot become text or is empty, [`Error::TooLarge`], [`Error::Conflict`]
+    /// for a key that was used for something else, [`Error::Busy`] when too many are under way already.
+    pub async fn submit(
+        &self,
+        caller: &Caller,
+        new: NewDocument,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Submission> {
+        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| {
+            metrics::counter!(ADMISSION_REFUSED).increment(1);
+            Error::Busy { retry_after: RETRY_AFTER }
+        })?;
+        let document = tokio::task::spawn_blocking(move || prepare(new)).await.map_err(|crash| {
+            tracing::error!(error = %crash, "a document crashed its conversion to text");
+            Error::Internal
+        })??;
+        match self.commit(caller, document, idempotency, permit).await? {
+            Intake::Created(document, job) => Ok(Submission { document, job, created: true }),
+            Intake::Known(document, job) => Ok(Submission { document, job, created: false }),
+            Intake::KeyReused => {
+                Err(Error::Conflict("this Idempotency-Key was used for a request with another body".into()))
+            }
+        }
+    }
+
+    async fn commit(
+        &self,
+        caller: &Caller,
+        document: PreparedDocument,
+        idempotency: Option<Idempotency>,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Intake> {
+        let (reply, answer) = oneshot::channel();
+        let commit = Commit { caller: *caller, document, idempotency, permit, reply: reply.into() };
+        if !self.ingestion.cast(IngestionMessage::Commit(Box::new(commit))) {
+            return Err(Error::Unavailable { what: "taking documents in" });
+        }
+        match tokio::time::timeout(COMMIT_TIMEOUT, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Error::Unavailable { what: "taking documents in" }),
+            Err(_) => Err(Error::Unavailable { what: "the database" }),
+        }
+    }
+
+    /// A page of the documents that the caller may see, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn list(&self, caller: &Caller, filter: &DocumentFilter, page: &Page) -> Result<Listing<Document>> {
+        Ok(self.store.documents(caller, filter, page).await?)
+    }
+
+    /// One document.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none that the caller may see.
+    pub async fn get(&self, caller: &Caller, id: DocumentId) -> Result<Document> {
+        self.store.document(caller, id).await?.ok_or(Error::NotFound("document"))
+    }
+
+    /// Its plain text.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none that the caller may see.
+    pub async fn content(&self, caller: &Caller, id: DocumentId) -> Result<DocumentContent> {
+        self.store.document_content(caller, id).await?.ok_or(Error::NotFound("document"))
+    }
+
+    /// Deletes it and every trace of it in the graph. Work on it stops.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none that the caller may see.
+    pub async fn delete(&self, caller: &Caller, id: DocumentId) -> Result<()> {
+        let document = self.get(caller, id).await?;
+        self.intake.cast(IntakeMessage::Cancel(document.job_id));
+        if !self.store.delete_document(caller, id).await? {
+            return Err(Error::NotFound("document"));
+        }
+        self.finished.announce(document.job_id);
+        Ok(())
+    }
+}
+
+/// Makes a submission into what is stored. CPU work: up to tens of milliseconds for the largest documents.
+fn prepare(new: NewDocument) -> Result<PreparedDocument> {
+    if new.content.len() > MAX_CONTENT_BYTES {
+        return Err(Error::TooLarge(format!("a document has at most {MAX_CONTENT_BYTES} bytes")));
+    }
+    let plain = to_plain_text(&new.content, new.content_type).map_err(|e| Error::invalid("content", e.to_string()))?;
+    if plain.text.trim().is_empty() {
+        return Err(Error::invalid("content", "holds no text"));
+    }
+    let size_bytes = i32::try_from(new.content.len()).map_err(|_| Error::Internal)?;
+    let title = new.title.or(plain.title).map(|title| title.trim().chars().take(MAX_TITLE_CHARS).collect::<String>());
+    Ok(PreparedDocument {
+        title: title.filter(|title| !title.is_empty()),
+        content_hash: PreparedDocument::hash(&new.content),
+        text: plain.text,
+        size_bytes,
+        content_type: new.content_type.as_mime(),
+        source: new.source,
+        source_type: new.source_type,
+        language: new.language,
+        metadata: new.metadata,
+        priority: new.priority,
+        options: new.extraction,
+        force: new.force,
+        traceparent: new.traceparent,
+    })
+}
+
+/// Following and steering jobs.
+#[derive(Clone)]
+pub struct Jobs {
+    store: Store,
+    intake: Address<Letter<IntakeMessage>>,
+    finished: Finished,
+}
+
+impl Jobs {
+    pub(crate) fn new(store: Store, intake: Address<Letter<IntakeMessage>>, finished: Finished) -> Self {
+        Self { store, intake, finished }
+    }
+
+    /// A page of the jobs that the caller may see, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn list(&self, caller: &Caller, filter: &JobFilter, page: &Page) -> Result<Listing<Job>> {
+        Ok(self.store.jobs(caller, filter, page).await?)
+    }
+
+    /// One job.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none that the caller may see.
+    pub async fn get(&self, caller: &Caller, id: JobId) -> Result<Job> {
+        self.store.job(caller, id).await?.ok_or(Error::NotFound("job"))
+    }
+
+    /// Calls a job off. It is off when this answers: whoever works on it can no longer write, and stops.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or [`Error::Conflict`] for a job that has ended.
+    pub async fn cancel(&self, caller: &Caller, id: JobId) -> Result<Job> {
+        match self.store.cancel_job(caller, id).await? {
+            Changed::Yes => {
+                self.intake.cast(IntakeMessage::Cancel(id));
+                metrics::counter!(crate::metrics::JOBS_FINISHED, "status" => "cancelled").increment(1);
+                self.finished.announce(id);
+                self.get(caller, id).await
+            }
+            changed => Err(refusal(&changed, "cancelled")),
+        }
+    }
+
+    /// Starts a failed, dead or cancelled job again, with all its attempts.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or [`Error::Conflict`] for a job in any other status.
+    pub async fn retry(&self, caller: &Caller, id: JobId) -> Result<Job> {
+        match self.store.retry_job(caller, id).await? {
+            Changed::Yes => {
+                self.intake.cast(IntakeMessage::WakeUp);
+                self.get(caller, id).await
+            }
+            changed => Err(refusal(&changed, "retried")),
+        }
+    }
+
+    /// The job as it is when it ends, or when `patience` has passed.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none that the caller may see, also when it is deleted meanwhile.
+    pub async fn wait(&self, caller: &Caller, id: JobId, patience: Duration) -> Result<Job> {
+        let until = tokio::time::Instant::now() + patience;
+        let mut listener = self.finished.listen();
+        loop {
+            let job = self.get(caller, id).await?;
+            if job.status.is_final() || tokio::time::Instant::now() >= until {
+                return Ok(job);
+            }
+            tokio::select! {
+                () = listener.hears_of(id) => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = tokio::time::sleep_until(until) => {}
+            }
+        }
+    }
+}
+
+fn refusal(changed: &Changed, what: &str) -> Error {
+    match changed {
+        Changed::NotFrom(status) => Error::Conflict(format!(
+            "a job that is {} cannot be {what}{}",
+            status.as_str(),
+            if *status == JobStatus::Completed {
+                "; submit the document with force=true to extract it again"
+            } else {
+                ""
+            }
+        )),
+        Changed::Yes | Changed::NoSuchJob => Error::NotFound("job"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kgl_extraction::ContentType;
+
+    use super::*;
+    use crate::domain::{
+        document::{JobOptions, SourceType},
+        job::Priority,
+    };
+
+    fn new(content: &str, content_type: ContentType) -> NewDocument {
+        NewDocument {
+            title: None,
+            content: content.into(),
+            content_type,
+            source: None,
+            source_type: SourceType::Article,
+            language: None,
+            metadata: serde_json::Map::new(),
+            priority: Priority::Normal,
+            extraction: JobOptions::default(),
+            force: false,
+            traceparent: None,
+        }
+    }
+
+    #[test]
+    fn a_document_without_text_is_refused_whatever_its_type() {
+        for (content, content_type) in
+            [("", ContentType::Text), (" \n\t", ContentType::Markdown), ("<br>", ContentType::Html)]
+        {
+            assert!(matches!(prepare(new(content, content_type)), Err(Error::Invalid(_))), "{content:?}");
+        }
+    }
+
+    #[test]
+    fn a_title_comes_from_the_content_unless_given_and_is_never_too_long() {
+        let titled = prepare(new("# A heading\n\nSome text.", ContentType::Markdown)).expect("is text");
+        assert_eq!(titled.title.as_deref(), Some("A heading"));
+        let long = prepare(new(&format!("# {}\n\ntext", "é".repeat(900)), ContentType::Markdown)).expect("is text");
+        assert_eq!(long.title.map(|t| t.chars().count()), Some(MAX_TITLE_CHARS));
+    }
+
+    #[test]
+    fn the_hash_is_of_what_was_submitted() {
+        let one = prepare(new("same", ContentType::Text)).expect("is text");
+        let two = prepare(new("same", ContentType::Markdown)).expect("is text");
+        assert_eq!(one.content_hash, two.content_hash);
+    }
+}

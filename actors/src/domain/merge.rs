@@ -1,0 +1,428 @@
+//! What a batch of extractions adds to one owner's graph: each entity and relationship once, in a fixed order, with
+//! the evidence for it. Pure: the graph writer turns the result into statements.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use kgl_extraction::{Extraction, name_key};
+use serde_json::{Map, Value};
+
+use super::{graph::evidence_weight, ids::DocumentId, job::JobResult};
+
+/// The longest name that the graph keeps, in Unicode scalar values; what is longer is not a name.
+const MAX_NAME_CHARS: usize = 500;
+/// The longest relationship type.
+const MAX_TYPE_CHARS: usize = 64;
+
+/// A document that was read.
+#[derive(Clone, Debug)]
+pub struct ReadDocument {
+    /// The document.
+    pub document_id: DocumentId,
+    /// The revision of its text.
+    pub revision: i32,
+    /// Its text, for the quotes.
+    pub text: String,
+    /// Where it came from; its entities inherit that.
+    pub source: Option<String>,
+    /// What kind of place that is.
+    pub source_type: String,
+    /// What it says.
+    pub extraction: Extraction,
+}
+
+/// What an entity is recognised by, within one owner's graph.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntityKey {
+    /// Its type.
+    pub entity_type: String,
+    /// The normal form of its name.
+    pub name_key: String,
+}
+
+/// What the batch adds to an entity.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EntityGain {
+    /// Its name, should it be new.
+    pub name: String,
+    /// The names that the batch uses for it.
+    pub aliases: BTreeSet<String>,
+    /// Evidence, in millionths of a nat.
+    pub weight: i64,
+    /// Mentions.
+    pub mentions: i64,
+    /// What is known of it besides.
+    pub metadata: Map<String, Value>,
+    /// The source it inherits, should it be new.
+    pub source: Option<String>,
+    /// What kind of source that is.
+    pub source_type: String,
+}
+
+/// What a relationship is recognised by; indices into [`GraphGain::entities`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RelationshipKey {
+    /// Where it starts.
+    pub head: usize,
+    /// Where it ends.
+    pub tail: usize,
+    /// What it says.
+    pub relationship_type: String,
+}
+
+/// What the batch adds to a relationship.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RelationshipGain {
+    /// Evidence, in millionths of a nat.
+    pub weight: i64,
+    /// Passages.
+    pub evidence: i64,
+}
+
+/// A mention to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MentionRow {
+    /// Index into the batch's documents.
+    pub document: usize,
+    /// Index into [`GraphGain::entities`].
+    pub entity: usize,
+    /// The name's span.
+    pub span: (i32, i32),
+    /// The sentence's span.
+    pub sentence: (i32, i32),
+    /// The text at the span.
+    pub quote: String,
+    /// How sure it is.
+    pub confidence: f32,
+}
+
+/// A passage to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EvidenceRow {
+    /// Index into the batch's documents.
+    pub document: usize,
+    /// Index into [`GraphGain::relationships`].
+    pub relationship: usize,
+    /// The passage's span.
+    pub span: (i32, i32),
+    /// Where it names the head.
+    pub head: (i32, i32),
+    /// Where it names the tail.
+    pub tail: (i32, i32),
+    /// The text at the span.
+    pub quote: String,
+    /// How sure it is.
+    pub confidence: f32,
+}
+
+/// All that a batch adds to a graph.
+#[derive(Clone, Debug, Default)]
+pub struct GraphGain {
+    /// Entities, ordered by key: every writer locks rows in this order, so no two writers wait for each other.
+    pub entities: Vec<(EntityKey, EntityGain)>,
+    /// Relationships, ordered by key.
+    pub relationships: Vec<(RelationshipKey, RelationshipGain)>,
+    /// Mentions.
+    pub mentions: Vec<MentionRow>,
+    /// Passages.
+    pub evidence: Vec<EvidenceRow>,
+    /// What each document's job came to, in the documents' order.
+    pub results: Vec<JobResult>,
+}
+
+/// A text that can be cut at offsets in Unicode scalar values without walking it from the start each time.
+struct Cuts<'a> {
+    text: &'a str,
+    /// The byte position of every character, and the end; none for an ASCII text, where the two agree.
+    bytes: Option<Vec<usize>>,
+}
+
+impl<'a> Cuts<'a> {
+    fn new(text: &'a str) -> Self {
+        let bytes =
+            (!text.is_ascii()).then(|| text.char_indices().map(|(at, _)| at).chain([text.len()]).collect::<Vec<_>>());
+        Self { text, bytes }
+    }
+
+    fn cut(&self, start: usize, end: usize) -> Option<&'a str> {
+        match &self.bytes {
+            None => self.text.get(start..end),
+            Some(bytes) => self.text.get(*bytes.get(start)?..*bytes.get(end)?),
+        }
+    }
+}
+
+/// Names and types that the graph can hold.
+fn storable(entity: &kgl_extraction::Entity) -> Option<EntityKey> {
+    let key = name_key(&entity.name);
+    let fits = |text: &str| !text.is_empty() && text.chars().count() <= MAX_NAME_CHARS;
+    (fits(&key) && fits(&entity.name) && is_type(&entity.entity_type))
+        .then(|| EntityKey { entity_type: entity.entity_type.clone(), name_key: key })
+}
+
+fn is_type(name: &str) -> bool {
+    name.len() <= MAX_TYPE_CHARS
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+fn offset(at: usize) -> Option<i32> {
+    i32::try_from(at).ok()
+}
+
+fn span(span: kgl_extraction::Span) -> Option<(i32, i32)> {
+    Some((offset(span.start)?, offset(span.end)?)).filter(|(start, end)| start < end)
+}
+
+/// As the database keeps it, so that what is added with a document can be taken away with it again, to the last bit.
+#[allow(clippy::cast_possible_truncation)]
+fn stored(confidence: f64) -> f32 {
+    confidence.clamp(0.0, 1.0) as f32
+}
+
+/// Merges what documents say into what is to be added to their owner's graph.
+#[must_use]
+pub fn merge(documents: &[ReadDocument]) -> GraphGain {
+    let mut keys: BTreeMap<EntityKey, EntityGain> = BTreeMap::new();
+    let stored: Vec<Vec<Option<EntityKey>>> =
+        documents.iter().map(|d| d.extraction.entities.iter().map(storable).collect()).collect();
+    for (document, known) in documents.iter().zip(&stored) {
+        gather_entities(document, known, &mut keys);
+    }
+    let index: BTreeMap<&EntityKey, usize> = keys.keys().enumerate().map(|(i, key)| (key, i)).collect();
+    let mut gain = GraphGain::default();
+    let mut relationships: BTreeMap<RelationshipKey, RelationshipGain> = BTreeMap::new();
+    let mut passages: Vec<(RelationshipKey, EvidenceRow)> = Vec::new();
+    for (number, (document, known)) in documents.iter().zip(&stored).enumerate() {
+        let place: Vec<Option<usize>> =
+            known.iter().map(|key| key.as_ref().and_then(|key| index.get(key).copied())).collect();
+        let cuts = Cuts::new(&document.text);
+        let mentions = mention_rows(number, document, &place, &cuts);
+        let found = evidence_rows(number, document, &place, &cuts);
+        gain.results.push(result(document, &mentions, &found));
+        gain.mentions.extend(mentions);
+        gather_relationships(&found, &mut relationships);
+        passages.extend(found);
+    }
+    let place: BTreeMap<RelationshipKey, usize> =
+        relationships.keys().enumerate().map(|(i, key)| (key.clone(), i)).collect();
+    gain.evidence = passages
+        .into_iter()
+        .filter_map(|(key, row)| Some(EvidenceRow { relationship: *place.get(&key)?, ..row }))
+        .collect();
+    gain.relationships = relationships.into_iter().collect();
+    let mut counts = vec![0_i64; keys.len()];
+    for mention in &gain.mentions {
+        counts[mention.entity] += 1;
+    }
+    gain.entities =
+        keys.into_iter().zip(counts).map(|((key, e), mentions)| (key, EntityGain { mentions, ..e })).collect();
+    gain
+}
+
+/// Adds one document's entities. Its mentions of one entity are not independent of each other, so the document counts
+/// with its surest mention; documents are independent of each other, so their weights add up.
+fn gather_entities(document: &ReadDocument, known: &[Option<EntityKey>], keys: &mut BTreeMap<EntityKey, EntityGain>) {
+    let mut surest: BTreeMap<&EntityKey, f32> = BTreeMap::new();
+    for mention in &document.extraction.mentions {
+        if let Some(Some(key)) = known.get(mention.entity) {
+            let best = surest.entry(key).or_insert(0.0);
+            *best = best.max(stored(mention.confidence));
+            let entity = &document.extraction.entities[mention.entity];
+            let gain = keys.entry(key.clone()).or_insert_with(|| EntityGain {
+                name: entity.name.clone(),
+                source: document.source.clone(),
+                source_type: document.source_type.clone(),
+                ..EntityGain::default()
+            });
+            gain.aliases.insert(mention.text.clone());
+            if !gain.aliases.contains(&entity.name) {
+                gain.aliases.insert(entity.name.clone());
+            }
+            for (name, value) in &entity.metadata {
+                gain.metadata.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+    }
+    for (key, confidence) in surest {
+        if let Some(gain) = keys.get_mut(key) {
+            gain.weight += evidence_weight(f64::from(confidence));
+        }
+    }
+}
+
+fn mention_rows(number: usize, document: &ReadDocument, place: &[Option<usize>], cuts: &Cuts<'_>) -> Vec<MentionRow> {
+    let mut seen = HashSet::new();
+    let rows = document.extraction.mentions.iter().filter_map(|mention| {
+        let entity = (*place.get(mention.entity)?)?;
+        let own = span(mention.span)?;
+        let sentence = span(*document.extraction.sentences.get(mention.sentence)?)?;
+        let quote = cuts.cut(mention.span.start, mention.span.end)?;
+        seen.insert((own, entity)).then(|| MentionRow {
+            document: number,
+            entity,
+            span: own,
+            // A name may run over what looks like the end of a sentence; its sentence then reaches as far as it does.
+            sentence: (sentence.0.min(own.0), sentence.1.max(own.1)),
+            quote: quote.to_owned(),
+            confidence: stored(mention.confidence),
+        })
+    });
+    rows.collect()
+}
+
+fn evidence_rows(
+    number: usize,
+    document: &ReadDocument,
+    place: &[Option<usize>],
+    cuts: &Cuts<'_>,
+) -> Vec<(RelationshipKey, EvidenceRow)> {
+    let mut seen = HashSet::new();
+    let extraction = &document.extraction;
+    let rows = extraction.relations.iter().filter_map(|relation| {
+        let (head, tail) = ((*place.get(relation.head)?)?, (*place.get(relation.tail)?)?);
+        if head == tail || !is_type(&relation.relation_type) {
+            return None;
+        }
+        let head_span = extraction.mentions.get(relation.head_mention)?.span;
+        let tail_span = extraction.mentions.get(relation.tail_mention)?.span;
+        let start = relation.evidence.start.min(head_span.start).min(tail_span.start);
+        let end = relation.evidence.end.max(head_span.end).max(tail_span.end);
+        let key = RelationshipKey { head, tail, relationship_type: relation.relation_type.clone() };
+        let row = EvidenceRow {
+            document: number,
+            relationship: 0,
+            span: (offset(start)?, offset(end)?),
+            head: span(head_span)?,
+            tail: span(tail_span)?,
+            quote: cuts.cut(start, end)?.to_owned(),
+            confidence: stored(relation.confidence),
+        };
+        seen.insert((key.clone(), row.span.0, row.head.0, row.tail.0)).then_some((key, row))
+    });
+    rows.collect()
+}
+
+/// Adds one document's relationships, by its surest passage each, as with entities.
+fn gather_relationships(
+    found: &[(RelationshipKey, EvidenceRow)],
+    relationships: &mut BTreeMap<RelationshipKey, RelationshipGain>,
+) {
+    let mut surest: BTreeMap<&RelationshipKey, (f32, i64)> = BTreeMap::new();
+    for (key, row) in found {
+        let best = surest.entry(key).or_insert((0.0, 0));
+        *best = (best.0.max(row.confidence), best.1 + 1);
+    }
+    for (key, (confidence, passages)) in surest {
+        let gain = relationships.entry(key.clone()).or_default();
+        gain.weight += evidence_weight(f64::from(confidence));
+        gain.evidence += passages;
+    }
+}
+
+#[allow(clippy::cast_possible_wrap)]
+fn result(document: &ReadDocument, mentions: &[MentionRow], found: &[(RelationshipKey, EvidenceRow)]) -> JobResult {
+    let entities: HashSet<usize> = mentions.iter().map(|m| m.entity).collect();
+    let relationships: HashSet<&RelationshipKey> = found.iter().map(|(key, _)| key).collect();
+    JobResult {
+        entities: entities.len() as i64,
+        relationships: relationships.len() as i64,
+        mentions: mentions.len() as i64,
+        extractor: document.extraction.extractor.clone(),
+        extractor_version: document.extraction.version.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kgl_extraction::{Entity, Mention, Relation, Span};
+
+    use super::*;
+
+    /// "Zoë founded Acmé. Acmé grew." read by hand.
+    fn document() -> ReadDocument {
+        let text = "Zoë founded Acmé. Acmé grew.";
+        let entity = |name: &str, entity_type: &str| Entity {
+            name: name.into(),
+            entity_type: entity_type.into(),
+            aliases: vec![],
+            confidence: 0.9,
+            metadata: Map::new(),
+        };
+        let mention = |start, end, entity, confidence, sentence, text: &str| Mention {
+            span: Span { start, end },
+            entity,
+            confidence,
+            sentence,
+            text: text.into(),
+        };
+        ReadDocument {
+            document_id: DocumentId::new(),
+            revision: 1,
+            text: text.into(),
+            source: None,
+            source_type: "article".into(),
+            extraction: Extraction {
+                extractor: "hand".into(),
+                version: "1".into(),
+                sentences: vec![Span { start: 0, end: 17 }, Span { start: 18, end: 28 }],
+                entities: vec![entity("Zoë", "person"), entity("Acmé", "organization")],
+                mentions: vec![
+                    mention(0, 3, 0, 0.9, 0, "Zoë"),
+                    mention(12, 16, 1, 0.6, 0, "Acmé"),
+                    mention(18, 22, 1, 0.8, 1, "Acmé"),
+                ],
+                relations: vec![Relation {
+                    head: 0,
+                    tail: 1,
+                    head_mention: 0,
+                    tail_mention: 1,
+                    relation_type: "founded".into(),
+                    confidence: 0.5,
+                    evidence: Span { start: 0, end: 17 },
+                }],
+            },
+        }
+    }
+
+    #[test]
+    fn quotes_are_cut_at_characters_and_a_document_counts_with_its_surest_mention() {
+        let gain = merge(&[document()]);
+        assert_eq!(gain.entities.len(), 2);
+        let (key, acme) = &gain.entities[0];
+        assert_eq!((key.entity_type.as_str(), acme.mentions), ("organization", 2));
+        assert_eq!(acme.weight, evidence_weight(f64::from(0.8_f32)));
+        assert_eq!(gain.mentions[1].quote, "Acmé");
+        assert_eq!(gain.evidence[0].quote, "Zoë founded Acmé.");
+        assert_eq!((gain.results[0].entities, gain.results[0].mentions, gain.results[0].relationships), (2, 3, 1));
+    }
+
+    #[test]
+    fn two_documents_are_independent_evidence_of_the_same_facts() {
+        let (one, two) = (merge(&[document()]), merge(&[document(), document()]));
+        assert_eq!(two.entities.len(), 2);
+        assert_eq!(two.entities[1].1.weight, 2 * one.entities[1].1.weight);
+        assert_eq!(two.relationships.len(), 1);
+        assert_eq!(two.relationships[0].1, RelationshipGain { weight: 2 * one.relationships[0].1.weight, evidence: 2 });
+        assert_eq!(two.evidence.len(), 2);
+    }
+
+    #[test]
+    fn what_the_graph_cannot_hold_is_left_out_with_all_that_leads_to_it() {
+        let mut bad = document();
+        bad.extraction.entities[1].name = "…".into();
+        let gain = merge(&[bad]);
+        assert_eq!((gain.entities.len(), gain.mentions.len(), gain.relationships.len()), (1, 1, 0));
+        let mut long = document();
+        long.extraction.entities[0].name = "x".repeat(501);
+        assert_eq!(merge(&[long]).entities.len(), 1);
+    }
+
+    #[test]
+    fn two_clusters_with_one_key_become_one_entity_and_no_edge_to_itself() {
+        let mut same = document();
+        same.extraction.entities[0] = same.extraction.entities[1].clone();
+        let gain = merge(&[same]);
+        assert_eq!((gain.entities.len(), gain.relationships.len(), gain.evidence.len()), (1, 0, 0));
+        assert_eq!(gain.entities[0].1.mentions, 3);
+    }
+}

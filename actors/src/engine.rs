@@ -1,0 +1,296 @@
+//! The engine: everything started in order, its handles, and everything stopped in the opposite order.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::sync::Mutex;
+
+use crate::{
+    access_log::AccessLogHandle,
+    accounts::{AccountSettings, Accounts},
+    database::Database,
+    documents::{Documents, Jobs},
+    finished::Finished,
+    graph::Graph,
+    health::HealthReport,
+    health_watch::HealthBoard,
+    outcomes::Outcomes,
+    pipeline::{Addresses, Parts, Tree},
+    queue::{JobQueue, postgres::PostgresQueue},
+    store::{Store, jobs::Orphans},
+};
+
+/// How often sessions and idempotency keys that have expired are cleared away.
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(600);
+/// How often the embedded server is looked after; when it ended by itself, so does the process, and its host starts
+/// both anew.
+const SERVER_WATCH_INTERVAL: Duration = Duration::from_millis(500);
+/// What the database is given, of the drain's time, to close its connections and stop.
+const STOP_RESERVE: Duration = Duration::from_millis(1500);
+
+/// What the engine is told at its start.
+#[derive(Clone)]
+pub struct EngineSettings {
+    /// Where the embedded server and generated secrets live.
+    pub data_dir: PathBuf,
+    /// The server to use instead of the embedded one.
+    pub database_url: Option<String>,
+    /// A PostgreSQL bundle to use instead of the one in this binary.
+    pub postgres_bundle: Option<PathBuf>,
+    /// Database connections for callers.
+    pub database_connections: u32,
+    /// Whether this is production: secrets must be given, and no account is made up.
+    pub production: bool,
+    /// The secret that signs access tokens; in development one is generated into `data_dir`.
+    pub jwt_secret: Option<String>,
+    /// The PEM file of an EdDSA or RSA private key that signs access tokens instead.
+    pub jwt_private_key_file: Option<PathBuf>,
+    /// The first admin, made at first start.
+    pub admin: Option<AdminAccount>,
+    /// Which extractor reads documents: `builtin` or `noop`.
+    pub extractor: String,
+    /// Documents that are extracted at the same time.
+    pub workers: usize,
+}
+
+/// The first admin's credentials.
+#[derive(Clone)]
+pub struct AdminAccount {
+    /// E-mail.
+    pub email: String,
+    /// Password.
+    pub password: String,
+}
+
+/// Why the engine did not start; one line for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting is wrong; names the variable.
+    #[error("{variable}: {issue}")]
+    Setting {
+        /// The environment variable.
+        variable: &'static str,
+        /// What is wrong with it.
+        issue: String,
+    },
+    /// The embedded server did not start.
+    #[error("embedded PostgreSQL: {0}")]
+    Embedded(String),
+    /// The schema could not be brought up to date.
+    #[error(transparent)]
+    Migration(#[from] crate::store::migrations::MigrationError),
+    /// The database did not answer.
+    #[error("the database does not answer: {0}")]
+    Database(#[from] crate::store::StoreError),
+    /// Accounts could not be started: most often for want of a key to sign with.
+    #[error(transparent)]
+    Accounts(#[from] crate::accounts::AccountsStartError),
+    /// Something else.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// A sign-in that the first development start made up, for the operator's eyes.
+#[derive(Clone)]
+pub struct DevelopmentAccount {
+    /// E-mail.
+    pub email: String,
+    /// Password.
+    pub password: String,
+}
+
+/// The running engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    accounts: Accounts,
+    documents: Documents,
+    jobs: Jobs,
+    graph: Graph,
+    access_log: AccessLogHandle,
+    board: HealthBoard,
+    development_account: Option<DevelopmentAccount>,
+    tree: Tree,
+    store: Store,
+    /// Taken when it is stopped.
+    database: Mutex<Option<Database>>,
+    chores: tokio::task::JoinHandle<()>,
+}
+
+impl Engine {
+    /// Starts the database if it is ours, migrates it, and starts all actors.
+    ///
+    /// # Errors
+    /// See [`StartError`]. What was started by then is stopped again.
+    pub async fn start(settings: EngineSettings) -> Result<Engine, StartError> {
+        let extractor = kgl_extraction::by_name(&settings.extractor).ok_or_else(|| StartError::Setting {
+            variable: "KGL_EXTRACTOR",
+            issue: format!("there is no extractor of the name {:?}", settings.extractor),
+        })?;
+        let database = Database::start(
+            settings.database_url.as_deref(),
+            &settings.data_dir,
+            settings.postgres_bundle.clone(),
+            settings.database_connections,
+        )
+        .await?;
+        match Self::start_on(&database, &settings, extractor).await {
+            Ok(build) => Ok(Engine(Arc::new(build(database)))),
+            Err(error) => {
+                database.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_on(
+        database: &Database,
+        settings: &EngineSettings,
+        extractor: Arc<dyn kgl_extraction::Extractor>,
+    ) -> Result<impl FnOnce(Database) -> Inner + use<>, StartError> {
+        let store = database.open(settings.database_connections).await?;
+        let accounts = Accounts::start(store.clone(), account_settings(settings, database.is_embedded())).await?;
+        if let Some(admin) = &settings.admin {
+            accounts
+                .ensure_admin(&admin.email, &admin.password)
+                .await
+                .map_err(|e| StartError::Setting { variable: "KGL_ADMIN_EMAIL", issue: e.to_string() })?;
+        }
+        let may_make_up = !settings.production && database.is_embedded();
+        let development_account = if may_make_up {
+            accounts.ensure_development_account().await.map_err(|e| StartError::Other(e.to_string()))?
+        } else {
+            None
+        };
+        if database.is_embedded() {
+            // The server was started by this process for itself: whoever held a lease is gone.
+            store.sweep_leases(Orphans::All).await?;
+        }
+        let holder = format!("{}-{}", std::process::id(), uuid::Uuid::now_v7().simple());
+        let queue: Arc<dyn JobQueue> =
+            Arc::new(PostgresQueue::new(store.clone(), holder, database.target().listener()?));
+        let (outcomes, finished) = (Outcomes::default(), Finished::default());
+        let board = HealthBoard::new(outcomes.clone(), extractor.name());
+        let parts = Parts {
+            store: store.clone(),
+            queue,
+            extractor,
+            workers: settings.workers,
+            outcomes,
+            board: board.clone(),
+            finished: finished.clone(),
+        };
+        let a = Addresses::default();
+        let tree = Tree::start(parts, a.clone()).await.map_err(|e| StartError::Other(e.to_string()))?;
+        let chores = tokio::spawn(chores(accounts.clone(), store.clone()));
+        Ok(move |database| Inner {
+            documents: Documents::new(store.clone(), a.ingestion, a.intake.clone(), finished.clone()),
+            jobs: Jobs::new(store.clone(), a.intake, finished),
+            graph: Graph::new(store.clone()),
+            access_log: AccessLogHandle::new(a.access_log),
+            accounts,
+            board,
+            development_account,
+            tree,
+            store,
+            database: Mutex::new(Some(database)),
+            chores,
+        })
+    }
+
+    /// Stops all actors in order, giving unfinished work back, then the database if it is ours. At most `deadline`,
+    /// give or take the time that a server needs to stop.
+    pub async fn drain(&self, deadline: Duration) {
+        self.0.chores.abort();
+        self.0.tree.drain(deadline.saturating_sub(STOP_RESERVE)).await;
+        if tokio::time::timeout(STOP_RESERVE / 3, self.0.store.close()).await.is_err() {
+            tracing::warn!("database connections were still in use at the deadline");
+        }
+        if let Some(database) = self.0.database.lock().await.take() {
+            database.stop().await;
+        }
+    }
+
+    /// Resolves when the engine cannot go on: the supervision tree has given up, or the embedded server has ended. The
+    /// process should then exit with an error, and its host start it anew.
+    pub async fn failed(&self) {
+        tokio::select! {
+            () = self.0.tree.ended() => tracing::error!("the supervision tree has given up"),
+            () = self.server_ended() => tracing::error!("embedded PostgreSQL has ended"),
+        }
+    }
+
+    async fn server_ended(&self) {
+        loop {
+            tokio::time::sleep(SERVER_WATCH_INTERVAL).await;
+            if self.0.database.lock().await.as_ref().is_some_and(Database::has_exited) {
+                return;
+            }
+        }
+    }
+
+    /// Accounts, logins and tokens.
+    #[must_use]
+    pub fn accounts(&self) -> &Accounts {
+        &self.0.accounts
+    }
+
+    /// Submitting and reading documents.
+    #[must_use]
+    pub fn documents(&self) -> &Documents {
+        &self.0.documents
+    }
+
+    /// Following and steering jobs.
+    #[must_use]
+    pub fn jobs(&self) -> &Jobs {
+        &self.0.jobs
+    }
+
+    /// Reading the graph.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.0.graph
+    }
+
+    /// Where answered requests are noted.
+    #[must_use]
+    pub fn access_log(&self) -> &AccessLogHandle {
+        &self.0.access_log
+    }
+
+    /// What the newest probes found; answers at once.
+    #[must_use]
+    pub fn health(&self) -> HealthReport {
+        self.0.board.report()
+    }
+
+    /// Set only when this start made it up.
+    #[must_use]
+    pub fn development_account(&self) -> Option<&DevelopmentAccount> {
+        self.0.development_account.as_ref()
+    }
+}
+
+pub(crate) fn account_settings(settings: &EngineSettings, embedded: bool) -> AccountSettings {
+    AccountSettings {
+        data_dir: settings.data_dir.clone(),
+        production: settings.production,
+        embedded,
+        jwt_secret: settings.jwt_secret.clone(),
+        jwt_private_key_file: settings.jwt_private_key_file.clone(),
+    }
+}
+
+/// Clears away what has expired. A round that fails is made up for by the next.
+async fn chores(accounts: Accounts, store: Store) {
+    loop {
+        tokio::time::sleep(HOUSEKEEPING_INTERVAL).await;
+        if let Err(error) = accounts.housekeeping().await {
+            tracing::warn!(%error, "expired sessions were not cleared away");
+        }
+        if let Err(error) = store.forget_idempotency_keys().await {
+            tracing::warn!(%error, "expired idempotency keys were not cleared away");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The engine of Knowledge Graph Lab: everything between a request and the database.
+//!
+//! The files in this folder read as the life of a document: [`documents`] takes the request, [`ingestion`] commits it,
+//! [`intake`] leases its job from the [`queue`], [`extraction`] reads it, [`graph_writer`] writes what it says, and
+//! [`graph`] answers questions about that. [`supervision`] keeps the actors among them running.
+
+pub mod access_log;
+pub mod accounts;
+mod database;
+pub mod documents;
+pub mod domain;
+mod engine;
+pub mod extraction;
+pub mod finished;
+pub mod graph;
+pub mod graph_writer;
+pub mod health;
+pub mod health_watch;
+pub mod ingestion;
+pub mod intake;
+pub mod mailbox;
+pub mod maintenance;
+pub mod metrics;
+pub mod outcomes;
+mod pipeline;
+pub mod queue;
+pub mod store;
+pub mod supervision;
+
+pub use engine::{AdminAccount, DevelopmentAccount, Engine, EngineSettings, StartError};

@@ -1,0 +1,61 @@
+//! The job transport: where ready jobs come from and where verdicts go.
+//!
+//! [`JobQueue`] is the seam. The embedded default is the job table itself ([`postgres`]); a broker takes its place
+//! behind the same trait: it brings the ids of ready jobs, and leases, fences and attempts stay in PostgreSQL, because
+//! only there can they be part of the transaction that writes a job's facts.
+
+pub mod postgres;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use crate::{
+    domain::{ids::JobId, verdict::Verdict},
+    store::{
+        StoreResult,
+        jobs::{Beat, Kind, Lease, QueueState},
+    },
+};
+
+/// How long a lease holds unless it is extended. A job of a process that died waits this long at most.
+pub const LEASE_TERM: Duration = Duration::from_secs(30);
+
+/// What became of leases that ran out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Jobs that went back to the queue.
+    pub returned: usize,
+    /// Jobs that ended because it kept happening to them.
+    pub dead: usize,
+}
+
+/// Where ready jobs come from and where verdicts go.
+pub trait JobQueue: Send + Sync {
+    /// Leases up to `limit` ready jobs; an empty answer means that none is ready.
+    fn lease(&self, kind: Kind, limit: usize) -> BoxFuture<'_, StoreResult<Vec<Lease>>>;
+
+    /// Extends leases, notes progress, and answers the jobs whose lease still holds.
+    fn extend(&self, beats: Vec<Beat>) -> BoxFuture<'_, StoreResult<Vec<JobId>>>;
+
+    /// Ends a try. What was done needs nothing: the transaction that wrote the facts closed the job.
+    fn settle(&self, lease: Lease, verdict: Verdict) -> BoxFuture<'_, StoreResult<()>>;
+
+    /// Gives leases back unused.
+    fn release(&self, leases: Vec<(JobId, i64)>) -> BoxFuture<'_, StoreResult<()>>;
+
+    /// Takes back the leases that this process holds: those of an intake that died a moment ago.
+    fn reclaim(&self) -> BoxFuture<'_, StoreResult<Swept>>;
+
+    /// Takes back leases that ran out.
+    fn sweep(&self) -> BoxFuture<'_, StoreResult<Swept>>;
+
+    /// Resolves when jobs may have become ready. It may miss some: whoever waits also polls.
+    fn wake_up(&self) -> BoxFuture<'_, ()>;
+
+    /// Tells other processes that jobs became ready.
+    fn announce(&self) -> BoxFuture<'_, StoreResult<()>>;
+
+    /// What waits and what is being worked on.
+    fn state(&self) -> BoxFuture<'_, StoreResult<QueueState>>;
+}

@@ -1,0 +1,423 @@
+//! Jobs: reading and steering them in their owner's name, and, as the system, the moves of the queue.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, types::Json};
+
+use super::{Scope, Store, StoreResult};
+use crate::domain::{
+    caller::Caller,
+    document::JobOptions,
+    ids::{DocumentId, JobId, UserId},
+    job::{Job, JobFilter, JobResult, JobStatus, Priority, Progress},
+    page::{Listing, Page},
+};
+
+/// After so many lost leases a job is suspected of killing its worker, and runs with nothing beside it.
+pub const SUSPECT_AFTER: i32 = 2;
+/// A job whose lease was lost this often ended its worker several times while nothing else ran: it is dead.
+pub const DEAD_AFTER_LOST: i32 = 5;
+/// What the owner of such a job reads.
+const LOST_TOO_OFTEN: &str = "the process that worked on this document ended each time it was tried";
+
+/// The columns of a job as the API shows it; `j` is the table.
+macro_rules! job_columns {
+    () => {
+        "j.id, j.document_id, j.status, j.priority, j.attempt, j.max_attempts, j.progress_stage, j.progress_done, \
+         j.progress_total, j.created_at, j.started_at, j.finished_at, j.error_message, j.run_at, j.result"
+    };
+}
+
+/// A row of [`job_columns`].
+#[derive(FromRow)]
+struct JobRow {
+    id: JobId,
+    document_id: DocumentId,
+    status: String,
+    priority: i16,
+    attempt: i32,
+    max_attempts: i32,
+    progress_stage: String,
+    progress_done: i32,
+    progress_total: i32,
+    created_at: DateTime<Utc>,
+    started_at: Option<DateTime<Utc>>,
+    finished_at: Option<DateTime<Utc>>,
+    error_message: Option<String>,
+    run_at: DateTime<Utc>,
+    result: Option<Json<JobResult>>,
+}
+
+impl From<JobRow> for Job {
+    fn from(row: JobRow) -> Self {
+        // The table's check allows no other text.
+        let status = JobStatus::parse(&row.status).unwrap_or(JobStatus::Dead);
+        let took = row.finished_at.zip(row.started_at).map(|(end, start)| end - start);
+        #[allow(clippy::cast_precision_loss)]
+        let seconds = took.and_then(|took| took.num_microseconds()).map(|us| us as f64 / 1e6);
+        Job {
+            id: row.id,
+            document_id: row.document_id,
+            status,
+            priority: Priority::from_rank(row.priority),
+            attempt: row.attempt,
+            max_attempts: row.max_attempts,
+            progress: Progress { stage: row.progress_stage, done: row.progress_done, total: row.progress_total },
+            created_at: row.created_at,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            processing_time_seconds: seconds,
+            retry_at: (status == JobStatus::Pending && row.error_message.is_some()).then_some(row.run_at),
+            error_message: row.error_message,
+            result: row.result.map(|Json(result)| result),
+        }
+    }
+}
+
+/// What calling a job off came to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// It was done.
+    Yes,
+    /// The job is in a status that does not allow it.
+    NotFrom(JobStatus),
+    /// There is no such job for this caller.
+    NoSuchJob,
+}
+
+impl Store {
+    /// A page of the jobs that the caller may see, newest first.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn jobs(&self, caller: &Caller, filter: &JobFilter, page: &Page) -> StoreResult<Listing<Job>> {
+        let mut scope = self.scope(caller).await?;
+        let status = filter.status.map(JobStatus::as_str);
+        let rows: Vec<JobRow> = sqlx::query_as(concat!(
+            "SELECT ",
+            job_columns!(),
+            " FROM jobs j WHERE ($1::text IS NULL OR j.status = $1) AND ($2::uuid IS NULL OR j.document_id = $2)
+               AND ($3::uuid IS NULL OR j.id < $3) ORDER BY j.id DESC LIMIT $4 OFFSET $5"
+        ))
+        .bind(status)
+        .bind(filter.document_id)
+        .bind(page.after)
+        .bind(i64::from(page.limit) + 1)
+        .bind(if page.after.is_some() { 0 } else { i64::from(page.skip) })
+        .fetch_all(&mut *scope)
+        .await?;
+        let total: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM jobs WHERE ($1::text IS NULL OR status = $1) AND ($2::uuid IS NULL OR document_id = $2)",
+        )
+        .bind(status)
+        .bind(filter.document_id)
+        .fetch_one(&mut *scope)
+        .await?;
+        scope.commit().await?;
+        let jobs = rows.into_iter().map(Job::from).collect();
+        Ok(Listing::from_rows(jobs, page.limit, total, |job: &Job| job.id.0))
+    }
+
+    /// One job.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn job(&self, caller: &Caller, id: JobId) -> StoreResult<Option<Job>> {
+        let mut scope = self.scope(caller).await?;
+        let job = job_in(&mut scope, id).await?;
+        scope.commit().await?;
+        Ok(job)
+    }
+
+    /// Calls a job off: at once, whoever holds its lease, because the lease's number no longer fits.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn cancel_job(&self, caller: &Caller, id: JobId) -> StoreResult<Changed> {
+        let mut scope = self.scope(caller).await?;
+        let done = sqlx::query(
+            "UPDATE jobs SET status = 'cancelled', fence = nextval('job_fences'), leased_by = NULL, leased_until = NULL,
+                    finished_at = now(), progress_stage = 'done'
+             WHERE id = $1 AND status IN ('pending', 'processing')",
+        )
+        .bind(id)
+        .execute(&mut *scope)
+        .await?;
+        finish_change(scope, id, done.rows_affected()).await
+    }
+
+    /// Puts a job that ended without success back into the queue, with all its attempts.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn retry_job(&self, caller: &Caller, id: JobId) -> StoreResult<Changed> {
+        let mut scope = self.scope(caller).await?;
+        let done = sqlx::query(
+            "UPDATE jobs SET status = 'pending', attempt = 0, lost_leases = 0, run_at = now(), error_message = NULL,
+                    started_at = NULL, finished_at = NULL, progress_stage = 'queued', progress_done = 0,
+                    progress_total = 0
+             WHERE id = $1 AND status IN ('failed', 'dead', 'cancelled')",
+        )
+        .bind(id)
+        .execute(&mut *scope)
+        .await?;
+        finish_change(scope, id, done.rows_affected()).await
+    }
+}
+
+async fn finish_change(mut scope: Scope, id: JobId, rows: u64) -> StoreResult<Changed> {
+    let changed = if rows > 0 {
+        Changed::Yes
+    } else {
+        job_in(&mut scope, id).await?.map_or(Changed::NoSuchJob, |job| Changed::NotFrom(job.status))
+    };
+    scope.commit().await?;
+    Ok(changed)
+}
+
+/// One job, within a transaction.
+pub(super) async fn job_in(scope: &mut Scope, id: JobId) -> StoreResult<Option<Job>> {
+    let row: Option<JobRow> = sqlx::query_as(concat!("SELECT ", job_columns!(), " FROM jobs j WHERE j.id = $1"))
+        .bind(id)
+        .fetch_optional(&mut **scope)
+        .await?;
+    Ok(row.map(Job::from))
+}
+
+/// The right to work on a job, until it runs out.
+#[derive(Clone, Debug, FromRow)]
+pub struct Lease {
+    /// The job.
+    pub job_id: JobId,
+    /// Whose it is.
+    pub owner_id: UserId,
+    /// The document to read.
+    pub document_id: DocumentId,
+    /// Which revision of it.
+    pub revision: i32,
+    /// What to extract.
+    #[sqlx(json)]
+    pub options: JobOptions,
+    /// The lease's number: only the newest one may write.
+    pub fence: i64,
+    /// Which try this is, from 1.
+    pub attempt: i32,
+    /// When the job was submitted.
+    pub created_at: DateTime<Utc>,
+    /// The W3C trace context that the submission carried.
+    pub traceparent: Option<String>,
+}
+
+/// How far a leased job is.
+#[derive(Clone, Debug)]
+pub struct Beat {
+    /// The job.
+    pub job_id: JobId,
+    /// The lease's number.
+    pub fence: i64,
+    /// Where it is.
+    pub stage: &'static str,
+    /// How many units are done.
+    pub done: i32,
+    /// How many there are.
+    pub total: i32,
+}
+
+/// Which jobs to lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Those above suspicion.
+    Ordinary,
+    /// Those that lost several leases.
+    Suspect,
+}
+
+/// Leases that have nobody behind them any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Orphans<'a> {
+    /// Those that ran out.
+    Expired,
+    /// Those of this holder: an earlier incarnation of the actor that asks.
+    Of(&'a str),
+    /// All: right only while no other process can be at work.
+    All,
+}
+
+/// The state of the queue, for health and metrics.
+#[derive(Clone, Copy, Debug, Default, FromRow)]
+pub struct QueueState {
+    /// Jobs that wait.
+    pub pending: i64,
+    /// Jobs that somebody works on.
+    pub processing: i64,
+    /// Of those that wait, the ones suspected of ending their worker.
+    pub suspects: i64,
+    /// Seconds that the oldest job which is ready has been waiting.
+    pub oldest_ready_seconds: f64,
+}
+
+impl Store {
+    /// Leases up to `limit` ready jobs, most urgent and oldest first. Each gets a new number and a new try.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn lease_jobs(&self, holder: &str, kind: Kind, limit: usize, term: Duration) -> StoreResult<Vec<Lease>> {
+        let leases = sqlx::query_as(
+            "WITH ready AS (
+                 SELECT id FROM jobs
+                 WHERE status = 'pending' AND run_at <= now() AND (lost_leases >= $3) = $4
+                 ORDER BY priority, run_at, id LIMIT $2 FOR UPDATE SKIP LOCKED
+             )
+             UPDATE jobs j SET status = 'processing', attempt = attempt + 1, fence = nextval('job_fences'),
+                    leased_by = $1, leased_until = now() + $5, started_at = now(), progress_stage = 'extracting',
+                    progress_done = 0, progress_total = 0
+             FROM ready WHERE j.id = ready.id
+             RETURNING j.id AS job_id, j.owner_id, j.document_id, j.revision, j.options, j.fence, j.attempt,
+                       j.created_at, j.traceparent",
+        )
+        .bind(holder)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(SUSPECT_AFTER)
+        .bind(kind == Kind::Suspect)
+        .bind(term)
+        .fetch_all(self.system())
+        .await?;
+        Ok(leases)
+    }
+
+    /// Extends leases and notes progress. Answers the jobs whose lease still holds; all others are lost.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn extend_leases(&self, beats: &[Beat], term: Duration) -> StoreResult<Vec<JobId>> {
+        let held = sqlx::query_scalar(
+            "UPDATE jobs j SET leased_until = now() + $6, progress_stage = b.stage, progress_done = b.done,
+                    progress_total = b.total
+             FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::int[], $5::int[]) AS b(id, fence, stage, done, total)
+             WHERE j.id = b.id AND j.fence = b.fence AND j.status = 'processing'
+             RETURNING j.id",
+        )
+        .bind(beats.iter().map(|b| b.job_id).collect::<Vec<_>>())
+        .bind(beats.iter().map(|b| b.fence).collect::<Vec<_>>())
+        .bind(beats.iter().map(|b| b.stage).collect::<Vec<_>>())
+        .bind(beats.iter().map(|b| b.done).collect::<Vec<_>>())
+        .bind(beats.iter().map(|b| b.total).collect::<Vec<_>>())
+        .bind(term)
+        .fetch_all(self.system())
+        .await?;
+        Ok(held)
+    }
+
+    /// Ends a job that cannot be done. Whether the lease still held.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn reject_job(&self, lease: &Lease, reason: &str) -> StoreResult<bool> {
+        let done = sqlx::query(
+            "UPDATE jobs SET status = 'failed', error_message = $3, finished_at = now(), leased_by = NULL,
+                    leased_until = NULL, progress_stage = 'done'
+             WHERE id = $1 AND fence = $2 AND status = 'processing'",
+        )
+        .bind(lease.job_id)
+        .bind(lease.fence)
+        .bind(reason)
+        .execute(self.system())
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Has a failed try repeated after a pause, or ends the job when it had its last. Answers the new status, or none
+    /// if the lease was lost.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn retry_later(&self, lease: &Lease, reason: &str, pause: Duration) -> StoreResult<Option<JobStatus>> {
+        let status: Option<String> = sqlx::query_scalar(
+            "UPDATE jobs SET error_message = $3, leased_by = NULL, leased_until = NULL, run_at = now() + $4,
+                    status = CASE WHEN attempt < max_attempts THEN 'pending' ELSE 'dead' END,
+                    finished_at = CASE WHEN attempt < max_attempts THEN NULL ELSE now() END,
+                    progress_stage = CASE WHEN attempt < max_attempts THEN 'queued' ELSE 'done' END
+             WHERE id = $1 AND fence = $2 AND status = 'processing'
+             RETURNING status",
+        )
+        .bind(lease.job_id)
+        .bind(lease.fence)
+        .bind(reason)
+        .bind(pause)
+        .fetch_optional(self.system())
+        .await?;
+        Ok(status.as_deref().and_then(JobStatus::parse))
+    }
+
+    /// Gives leases back unused: the tries do not count.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn release_jobs(&self, leases: &[(JobId, i64)]) -> StoreResult<u64> {
+        let done = sqlx::query(
+            "UPDATE jobs j SET status = 'pending', attempt = greatest(attempt - 1, 0), leased_by = NULL,
+                    leased_until = NULL, started_at = NULL, progress_stage = 'queued', progress_done = 0,
+                    progress_total = 0
+             FROM unnest($1::uuid[], $2::bigint[]) AS l(id, fence)
+             WHERE j.id = l.id AND j.fence = l.fence AND j.status = 'processing'",
+        )
+        .bind(leases.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+        .bind(leases.iter().map(|(_, fence)| *fence).collect::<Vec<_>>())
+        .execute(self.system())
+        .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Takes back leases that no longer have anybody behind them. Such a try does not count, but a job to which it keeps happening ends as dead. Answers (returned, dead).
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn sweep_leases(&self, which: Orphans<'_>) -> StoreResult<(usize, usize)> {
+        let statuses: Vec<String> = sqlx::query_scalar(
+            "WITH lost AS (
+                 SELECT id FROM jobs WHERE status = 'processing' AND CASE $1 WHEN 'expired' THEN leased_until < now()
+                                                                 WHEN 'of' THEN leased_by = $4 ELSE true END
+                 ORDER BY id FOR UPDATE SKIP LOCKED
+             )
+             UPDATE jobs j SET leased_by = NULL, leased_until = NULL, lost_leases = lost_leases + 1,
+                    fence = nextval('job_fences'), attempt = greatest(attempt - 1, 0), run_at = now(),
+                    status = CASE WHEN lost_leases + 1 < $2 THEN 'pending' ELSE 'dead' END,
+                    finished_at = CASE WHEN lost_leases + 1 < $2 THEN NULL ELSE now() END,
+                    progress_stage = CASE WHEN lost_leases + 1 < $2 THEN 'queued' ELSE 'done' END,
+                    error_message = CASE WHEN lost_leases + 1 < $2 THEN error_message ELSE $3 END
+             FROM lost WHERE j.id = lost.id
+             RETURNING j.status",
+        )
+        .bind(match which {
+            Orphans::Expired => "expired",
+            Orphans::Of(_) => "of",
+            Orphans::All => "all",
+        })
+        .bind(DEAD_AFTER_LOST)
+        .bind(LOST_TOO_OFTEN)
+        .bind(if let Orphans::Of(holder) = which { Some(holder) } else { None })
+        .fetch_all(self.system())
+        .await?;
+        let dead = statuses.iter().filter(|s| *s == "dead").count();
+        Ok((statuses.len() - dead, dead))
+    }
+
+    /// What waits and what is being worked on.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn queue_state(&self) -> StoreResult<QueueState> {
+        let state = sqlx::query_as(
+            "SELECT (SELECT count(*) FROM jobs WHERE status = 'pending') AS pending,
+                    (SELECT count(*) FROM jobs WHERE status = 'processing') AS processing,
+                    (SELECT count(*) FROM jobs WHERE status = 'pending' AND lost_leases >= $1) AS suspects,
+                    COALESCE((SELECT extract(epoch FROM now() - min(run_at)) FROM jobs
+                              WHERE status = 'pending' AND run_at <= now()), 0)::float8 AS oldest_ready_seconds",
+        )
+        .bind(SUSPECT_AFTER)
+        .fetch_one(self.system())
+        .await?;
+        Ok(state)
+    }
+}
