@@ -1,0 +1,129 @@
+//! The command line.
+
+mod admin;
+mod client;
+mod credentials;
+mod development;
+mod drain;
+mod graph_table;
+mod health;
+mod login;
+mod migrate;
+mod password;
+mod serve;
+mod submit;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{http::openapi, settings::SettingsError};
+
+/// Exit code for settings that make no sense, as for a wrong command line.
+const WRONG_USE: u8 = 2;
+
+/// Knowledge Graph Lab: documents in, a graph of who did what to whom out, each fact with the words that prove it.
+#[derive(Debug, Parser)]
+#[command(name = "kgl", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the service: database (unless DATABASE_URL names one), API, web page and extraction in one process.
+    Serve,
+    /// Brings the database's schema up or down, or tells where it stands.
+    #[command(subcommand)]
+    Migrate(migrate::Migrate),
+    /// Manages accounts without the API.
+    #[command(subcommand)]
+    Admin(admin::Admin),
+    /// Signs in and remembers it for other commands.
+    Login(login::Login),
+    /// Submits documents, follows them, and prints their graph.
+    Submit {
+        /// Text, Markdown, HTML or JSON files in UTF-8.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Extract again although the same content is known already.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Prints the API's description (OpenAPI 3.1).
+    Openapi,
+    /// Exits with 0 if the service is ready, else with 1: for container health checks.
+    Health,
+}
+
+/// Runs the command that the process was started with.
+pub(crate) fn run() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve => serve::run(),
+        Command::Migrate(command) => migrate::run(command),
+        Command::Admin(command) => admin::run(command),
+        Command::Login(command) => login::run(command),
+        Command::Submit { files, force } => submit::run(&files, force),
+        Command::Openapi => print(&openapi::description()),
+        Command::Health => health::run(),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("kgl: {}", one_line(&error));
+            if error.is::<SettingsError>() || is_setting(&error) { WRONG_USE.into() } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+/// Settings that only the engine can judge count as settings too.
+fn is_setting(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(kgl_actors::StartError::Setting { .. }))
+}
+
+/// An error and its causes, without repeating a cause that its effect names already.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if line.is_empty() {
+            line = text;
+        } else if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+    }
+    line.replace('\n', " ")
+}
+
+/// Writes to standard output. A reader that went away (`| head`) is no error.
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    use std::io::{ErrorKind, Write};
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The runtime that the service and the maintenance commands run on.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_error_is_one_line_without_repetition() {
+        let error = anyhow::anyhow!("no\nroute").context("cannot connect: no\nroute").context("submit");
+        assert_eq!(one_line(&error), "submit: cannot connect: no route");
+    }
+}

@@ -1,0 +1,108 @@
+//! `kgl serve`: settings → telemetry → engine → listen → drain.
+
+use std::{io::Write, net::SocketAddr, process::ExitCode, time::Instant};
+
+use anyhow::Context;
+use kgl_actors::Engine;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{development, drain, runtime};
+use crate::{
+    http::server,
+    settings::{Settings, SettingsError},
+    telemetry,
+};
+
+pub(super) fn run() -> anyhow::Result<ExitCode> {
+    let settings = Settings::from_environment()?;
+    telemetry::start_logs(&settings.log)?;
+    let metrics = telemetry::start_metrics()?;
+    runtime()?.block_on(serve(settings, metrics))
+}
+
+async fn serve(settings: Settings, metrics: PrometheusHandle) -> anyhow::Result<ExitCode> {
+    // From here on a stop signal is ours, so that a start that is stopped half-way still stops its database.
+    let mut stop = drain::StopSignal::new()?;
+    let listener = bind("KGL_LISTEN", &settings.http.listen).await?;
+    let metrics_listener = match &settings.http.metrics_listen {
+        Some(address) => Some(bind("KGL_METRICS_LISTEN", address).await?),
+        None => None,
+    };
+    let upkeep = telemetry::keep_up(metrics.clone());
+    let engine = Engine::start(settings.engine.clone()).await?;
+    let closing = CancellationToken::new();
+    announce(&settings, &engine, listener.local_addr()?)?;
+
+    if let Some(listener) = metrics_listener {
+        tokio::spawn(server::serve_metrics(listener, metrics.clone(), closing.clone()));
+    }
+    // Half of the time is for requests under way, the rest for the work behind them.
+    let patience = settings.http.shutdown / 2;
+    let front = tokio::spawn(server::serve(
+        listener,
+        engine.clone(),
+        settings.http.clone(),
+        settings.environment,
+        metrics,
+        closing.clone(),
+        patience,
+    ));
+    let failed = tokio::select! {
+        () = stop.received() => false,
+        () = engine.failed() => true,
+    };
+    let deadline = Instant::now() + settings.http.shutdown;
+    drain::exit_at_next_signal(stop);
+    tracing::info!(failed, "stopping");
+    closing.cancel();
+    front.await.context("the HTTP server")?;
+    engine.drain(deadline.saturating_duration_since(Instant::now())).await;
+    upkeep.abort();
+    tracing::info!("stopped");
+    if failed {
+        anyhow::bail!("the engine gave up after too many failures; see the log");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn bind(variable: &'static str, address: &str) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    Ok(listener.map_err(|error| SettingsError::new(variable, format!("cannot listen on {address}: {error}")))?)
+}
+
+/// Tells scripts (one line on standard output) and people (a few on standard error) where the service is.
+fn announce(settings: &Settings, engine: &Engine, address: SocketAddr) -> anyhow::Result<()> {
+    let url = format!("http://{address}");
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "listening on {url}").and_then(|()| out.flush()).context("standard output")?;
+    drop(out);
+    // A wildcard is an address to listen on, not one to go to.
+    let url = match address {
+        _ if !address.ip().is_unspecified() => url,
+        _ => format!("http://localhost:{}", address.port()),
+    };
+    let account = development::account(&settings.engine.data_dir, engine.development_account(), &url)?;
+    eprintln!();
+    eprintln!("  Knowledge Graph Lab is ready.");
+    eprintln!("    Page      {url}/");
+    eprintln!("    API docs  {url}/docs");
+    eprintln!("    Submit    kgl submit FILE...{}", hint(&url));
+    if let Some(account) = account {
+        eprintln!("    Sign in   {}  password  {}", account.email, account.password);
+        eprintln!(
+            "              (made up for development; kept in {})",
+            development::file(&settings.engine.data_dir).display()
+        );
+    } else {
+        eprintln!("    Sign in   kgl login, or create an account on the page");
+    }
+    eprintln!();
+    Ok(())
+}
+
+/// Clients look at the usual address by themselves.
+fn hint(url: &str) -> String {
+    if url.ends_with(":8000") { String::new() } else { format!("  (with KGL_URL={url})") }
+}

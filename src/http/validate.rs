@@ -1,0 +1,259 @@
+//! What a submitted document must be like, beyond having the right types.
+
+use kgl_actors::domain::{
+    document::{JobOptions, MAX_CONTENT_BYTES, NewDocument, SourceType},
+    error::{Error, FieldIssue},
+    job::Priority,
+};
+use kgl_extraction::{ContentType, ExtractOptions};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::problem::Problem;
+use crate::settings::EXTRACTORS;
+
+const MAX_TITLE: usize = 500;
+const MAX_SOURCE: usize = 2000;
+const MAX_LANGUAGE: usize = 35;
+const MAX_METADATA_BYTES: usize = 64 * 1024;
+const MAX_TYPES: usize = 100;
+const MAX_TYPE_NAME: usize = 64;
+
+/// A document to be read.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub(crate) struct SubmitDocument {
+    /// Its title; without one, what the content itself gives.
+    #[schema(max_length = 500)]
+    pub(super) title: Option<String>,
+    /// The content, at most 10 MiB.
+    #[schema(min_length = 1, example = "Marie Curie was born in Warsaw and worked at the University of Paris.")]
+    pub(super) content: String,
+    /// `text/plain` (the default), `text/markdown`, `text/html` or `application/json`.
+    #[schema(example = "text/plain")]
+    pub(super) content_type: Option<String>,
+    /// Where it came from: a URL, a file name.
+    #[schema(max_length = 2000)]
+    pub(super) source: Option<String>,
+    /// What kind of place that is.
+    pub(super) source_type: Option<SourceType>,
+    /// Its language as a BCP 47 tag.
+    #[schema(max_length = 35, example = "en")]
+    pub(super) language: Option<String>,
+    /// Whatever is to be kept with it; at most 64 KiB as JSON.
+    #[schema(value_type = Option<Object>)]
+    pub(super) metadata: Option<Map<String, Value>>,
+    /// How urgent it is.
+    pub(super) priority: Option<Priority>,
+    /// What to extract.
+    pub(super) extraction: Option<ExtractionRequest>,
+}
+
+/// What to extract.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub(crate) struct ExtractionRequest {
+    /// Only entities of these types, and relationships between them.
+    #[schema(example = json!(["person", "organization"]))]
+    entity_types: Option<Vec<String>>,
+    /// Only relationships of these types.
+    #[schema(example = json!(["works_for"]))]
+    relationship_types: Option<Vec<String>>,
+    /// Only what is at least this sure.
+    #[schema(minimum = 0, maximum = 1)]
+    confidence_threshold: Option<f64>,
+    /// Which extractor; without one, the service's default.
+    #[schema(example = "builtin")]
+    extractor: Option<String>,
+}
+
+impl SubmitDocument {
+    /// Checks everything and makes the engine's document of it.
+    ///
+    /// # Errors
+    /// 415 for a content type that is not read, 413 for too much content, 422 with all other issues at once.
+    pub(crate) fn checked(self, force: bool, traceparent: String) -> Result<NewDocument, Problem> {
+        let content_type = content_type(self.content_type.as_deref())?;
+        if self.content.len() > MAX_CONTENT_BYTES {
+            let detail = format!("a document may have at most {MAX_CONTENT_BYTES} bytes");
+            return Err(Error::TooLarge(detail).into());
+        }
+        let issues = self.issues();
+        if !issues.is_empty() {
+            return Err(Error::Invalid(issues).into());
+        }
+        let extraction = self.extraction.unwrap_or_default();
+        Ok(NewDocument {
+            title: self.title.map(|title| title.trim().to_owned()).filter(|title| !title.is_empty()),
+            content: self.content,
+            content_type,
+            source: self.source.filter(|source| !source.is_empty()),
+            source_type: self.source_type.unwrap_or_default(),
+            language: self.language.filter(|language| !language.is_empty()),
+            metadata: self.metadata.unwrap_or_default(),
+            priority: self.priority.unwrap_or_default(),
+            extraction: extraction.into(),
+            force,
+            traceparent: Some(traceparent),
+        })
+    }
+
+    fn issues(&self) -> Vec<FieldIssue> {
+        let mut issues = Vec::new();
+        if self.content.trim().is_empty() {
+            issues.push(FieldIssue::new("content", "must not be empty"));
+        }
+        let mut limited = |field: &str, value: Option<&String>, most: usize| {
+            if value.is_some_and(|value| value.chars().count() > most) {
+                issues.push(FieldIssue::new(field, format!("must have at most {most} characters")));
+            }
+        };
+        limited("title", self.title.as_ref(), MAX_TITLE);
+        limited("source", self.source.as_ref(), MAX_SOURCE);
+        limited("language", self.language.as_ref(), MAX_LANGUAGE);
+        if let Some(language) = self.language.as_ref().filter(|language| !language.is_empty())
+            && !language.split('-').all(|part| (1..=8).contains(&part.len()) && alphanumeric(part))
+        {
+            issues.push(FieldIssue::new("language", "must be a BCP 47 language tag, such as en or pt-BR"));
+        }
+        if let Some(metadata) = &self.metadata
+            && serde_json::to_vec(metadata).map_or(usize::MAX, |bytes| bytes.len()) > MAX_METADATA_BYTES
+        {
+            issues.push(FieldIssue::new("metadata", format!("must have at most {MAX_METADATA_BYTES} bytes as JSON")));
+        }
+        if let Some(extraction) = &self.extraction {
+            extraction.issues("extraction.", &mut issues);
+        }
+        issues
+    }
+}
+
+impl ExtractionRequest {
+    fn issues(&self, prefix: &str, issues: &mut Vec<FieldIssue>) {
+        type_names(&format!("{prefix}entity_types"), self.entity_types.as_deref().unwrap_or_default(), issues);
+        let relationships = self.relationship_types.as_deref().unwrap_or_default();
+        type_names(&format!("{prefix}relationship_types"), relationships, issues);
+        confidence(&format!("{prefix}confidence_threshold"), self.confidence_threshold, issues);
+        if let Some(name) = &self.extractor
+            && !EXTRACTORS.contains(&name.as_str())
+        {
+            let issue = format!("must be one of {}", EXTRACTORS.join(", "));
+            issues.push(FieldIssue::new(format!("{prefix}extractor"), issue));
+        }
+    }
+}
+
+impl From<ExtractionRequest> for JobOptions {
+    fn from(request: ExtractionRequest) -> Self {
+        let ExtractionRequest { entity_types, relationship_types, confidence_threshold, extractor } = request;
+        JobOptions { extractor, extract: ExtractOptions { entity_types, relationship_types, confidence_threshold } }
+    }
+}
+
+fn content_type(given: Option<&str>) -> Result<ContentType, Problem> {
+    let Some(mime) = given else { return Ok(ContentType::Text) };
+    ContentType::from_mime(mime).ok_or_else(|| {
+        let known = "text/plain, text/markdown, text/html and application/json, in UTF-8";
+        Problem::unsupported_media_type(format!("this content type is not read; {known}, are"))
+    })
+}
+
+/// Checks names of entity or relationship types: snake_case, as the API shows them.
+pub(crate) fn type_names(field: &str, names: &[String], issues: &mut Vec<FieldIssue>) {
+    if names.len() > MAX_TYPES {
+        issues.push(FieldIssue::new(field, format!("must have at most {MAX_TYPES} items")));
+    }
+    let fine = |name: &String| {
+        name.len() <= MAX_TYPE_NAME
+            && name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    };
+    if let Some(index) = names.iter().position(|name| !fine(name)) {
+        let issue = format!("must be a snake_case name of at most {MAX_TYPE_NAME} characters");
+        issues.push(FieldIssue::new(format!("{field}[{index}]"), issue));
+    }
+}
+
+/// Checks a confidence. JSON knows no NaN, but query strings do.
+pub(crate) fn confidence(field: &str, value: Option<f64>, issues: &mut Vec<FieldIssue>) {
+    if value.is_some_and(|value| !(0.0..=1.0).contains(&value)) {
+        issues.push(FieldIssue::new(field, "must be from 0 to 1"));
+    }
+}
+
+fn alphanumeric(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(body: Value) -> Result<NewDocument, Problem> {
+        let document: SubmitDocument = serde_json::from_value(body).expect("the right types");
+        document.checked(false, "00-a-b-01".to_owned())
+    }
+
+    fn fields(body: Value) -> Vec<String> {
+        let problem = check(body).expect_err("invalid");
+        assert_eq!(problem.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let body = serde_json::to_value(problem.body("r")).expect("a body");
+        let list = body["details"].as_array().cloned().unwrap_or_default();
+        list.iter().filter_map(|issue| issue["field"].as_str().map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn the_least_document_is_plain_text_of_normal_priority() {
+        let document = check(json!({"content": "x"})).expect("a document");
+        assert_eq!(document.content_type, ContentType::Text);
+        assert_eq!((document.priority, document.source_type), (Priority::Normal, SourceType::Document));
+        assert_eq!((document.title, document.extraction), (None, JobOptions::default()));
+    }
+
+    #[test]
+    fn all_issues_come_at_once_and_name_their_fields() {
+        let found = fields(json!({
+            "content": " \n", "title": "t".repeat(501), "source": "s".repeat(2001), "language": "not a tag",
+            "metadata": {"k": "v".repeat(65 * 1024)},
+            "extraction": {"entity_types": ["person", "Bad Name"], "relationship_types": ["_x"],
+                "confidence_threshold": 1.5, "extractor": "magic"},
+        }));
+        assert_eq!(
+            found,
+            [
+                "content",
+                "title",
+                "source",
+                "language",
+                "metadata",
+                "extraction.entity_types[1]",
+                "extraction.relationship_types[0]",
+                "extraction.confidence_threshold",
+                "extraction.extractor"
+            ]
+        );
+    }
+
+    #[test]
+    fn limits_count_characters_and_are_inclusive() {
+        assert!(check(json!({"content": "x", "title": "é".repeat(500), "language": "zh-Hant-TW"})).is_ok());
+        assert_eq!(fields(json!({"content": "x", "language": "a".repeat(36)})), ["language", "language"]);
+    }
+
+    #[test]
+    fn unknown_content_types_and_too_much_content_have_their_own_status() {
+        let unknown = check(json!({"content": "x", "content_type": "application/pdf"})).expect_err("not read");
+        assert_eq!(unknown.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let large = check(json!({"content": "x".repeat(MAX_CONTENT_BYTES + 1)})).expect_err("too large");
+        assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[test]
+    fn no_number_is_no_confidence() {
+        let mut issues = Vec::new();
+        confidence("c", Some(f64::NAN), &mut issues);
+        assert_eq!(issues.len(), 1);
+    }
+}
