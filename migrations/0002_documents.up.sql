@@ -50,8 +50,13 @@ CREATE TABLE jobs (
     options        jsonb       NOT NULL DEFAULT '{}',
     attempt        integer     NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     max_attempts   integer     NOT NULL CHECK (max_attempts >= 1),
-    -- How often the process that held the lease went away. Not the document's fault until it happens to it alone.
+    -- Of the document, as submitted: what leasing goes by to keep texts in memory within bounds.
+    size_bytes     integer     NOT NULL DEFAULT 0,
+    -- How often whoever held the lease went away. Most were beside the cause; so then it runs with nothing beside it,
+    -- and only what is lost then counts against it.
     lost_leases    integer     NOT NULL DEFAULT 0,
+    runs_alone     boolean     NOT NULL DEFAULT false,
+    lost_alone     integer     NOT NULL DEFAULT 0,
     -- The number of the newest lease; who holds an older one can no longer write.
     fence          bigint      NOT NULL DEFAULT 0,
     leased_by      text,
@@ -72,6 +77,11 @@ CREATE TABLE jobs (
 ) WITH (fillfactor = 70);
 -- A job is updated several times in its short life; the free third of a page and few indexed columns keep that cheap.
 CREATE INDEX jobs_ready ON jobs (priority, run_at, id) WHERE status = 'pending';
+-- Owners take turns: the next owner after this one, and that owner's most urgent jobs.
+CREATE INDEX jobs_turns ON jobs (owner_id, priority, run_at, id) WHERE status = 'pending';
+CREATE INDEX jobs_suspects ON jobs (run_at) WHERE status = 'pending' AND lost_leases >= 2;
+-- A document has at most one job that is not over.
+CREATE UNIQUE INDEX jobs_one_active ON jobs (document_id) WHERE status IN ('pending', 'processing');
 CREATE INDEX jobs_leased ON jobs (leased_until) WHERE status = 'processing';
 CREATE INDEX jobs_owner ON jobs (owner_id, id);
 CREATE INDEX jobs_owner_status ON jobs (owner_id, status, id);

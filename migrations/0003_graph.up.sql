@@ -15,6 +15,8 @@ CREATE TABLE entities (
     evidence_weight bigint           NOT NULL DEFAULT 0 CHECK (evidence_weight >= 0),
     mention_count   bigint           NOT NULL DEFAULT 0 CHECK (mention_count >= 0),
     origin          text             NOT NULL DEFAULT 'extracted' CHECK (origin IN ('extracted', 'manual')),
+    -- The oldest document that names it, and what it inherits from that one, in whatever order documents are written.
+    first_document  uuid,
     source          text             CHECK (char_length(source) <= 2000),
     source_type     text             NOT NULL CHECK (source_type IN ('article', 'document', 'web_page', 'api', 'manual')),
     metadata        jsonb            NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(metadata) = 'object'),
@@ -24,6 +26,18 @@ CREATE TABLE entities (
     is_active       boolean          NOT NULL DEFAULT true,
     UNIQUE (id, owner_id)
 ) WITH (fillfactor = 85);
+-- The name to show when a document spells an entity's name in another way: the longer one, then the one that sorts
+-- first, whichever came first. A name that somebody gave by hand stays.
+CREATE FUNCTION better_entity_name(entity entities, other text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+        SELECT CASE
+            WHEN entity.origin = 'manual' OR entity.name = other THEN entity.name
+            WHEN char_length(entity.name) <> char_length(other)
+                THEN CASE WHEN char_length(entity.name) > char_length(other) THEN entity.name ELSE other END
+            ELSE least(entity.name COLLATE "C", other COLLATE "C")
+        END
+    $$;
 CREATE UNIQUE INDEX entities_key ON entities (owner_id, type, name_key);
 CREATE INDEX entities_owner ON entities (owner_id, id);
 CREATE INDEX entities_owner_type ON entities (owner_id, type, id);

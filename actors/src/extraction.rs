@@ -173,29 +173,51 @@ impl Actor for Extraction {
     }
 }
 
+/// Settles a try that ends without a verdict, as one does whose task panics.
+struct Settler<'a> {
+    intake: &'a Address<Letter<IntakeMessage>>,
+    job: JobId,
+    fence: i64,
+    settled: bool,
+}
+
+impl Settler<'_> {
+    fn settle(&mut self, verdict: Verdict) {
+        self.settled = true;
+        self.intake.cast(IntakeMessage::Settle { job: self.job, fence: self.fence, verdict });
+    }
+}
+
+impl Drop for Settler<'_> {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.settle(Verdict::Retry("reading this document crashed".into()));
+        }
+    }
+}
+
 /// One try at one document, from permit to verdict.
 async fn extract(arguments: ExtractionArguments, work: Work) {
     let Work { lease, text, watch } = work;
-    let job = lease.job_id;
-    let settle = |verdict| {
-        arguments.intake.cast(IntakeMessage::Settle { job, fence: lease.fence, verdict });
-    };
+    let mut settler = Settler { intake: &arguments.intake, job: lease.job_id, fence: lease.fence, settled: false };
     if let Some(verdict) = halted(&watch) {
-        return settle(verdict);
+        return settler.settle(verdict);
     }
     let extractor = match choose(&arguments.extractor, lease.options.extractor.as_deref()) {
         Ok(extractor) => extractor,
-        Err(verdict) => return settle(verdict),
+        Err(verdict) => return settler.settle(verdict),
     };
     match read(extractor, &lease, text, Arc::clone(&watch)).await {
         Ok(document) => {
             watch.now_writing();
             let reading = Reading { lease: lease.clone(), document };
-            if !arguments.graph_writer.cast(GraphWriterMessage::Write(Box::new(reading))) {
-                settle(Verdict::Retry("the graph writer was being restarted".into()));
+            if arguments.graph_writer.cast(GraphWriterMessage::Write(Box::new(reading))) {
+                settler.settled = true;
+            } else {
+                settler.settle(Verdict::Postpone("the graph writer was being started again".into()));
             }
         }
-        Err(verdict) => settle(verdict),
+        Err(verdict) => settler.settle(verdict),
     }
 }
 

@@ -3,10 +3,11 @@
 //! Owns the readings that wait. Receives [`GraphWriterMessage::Write`] from extraction, never more than intake leases.
 //! Sends a verdict for each to intake. One owner's documents are written by one transaction at a time, so they never
 //! wait for each other's locks; owners take turns, so none waits behind another's backlog. A reading that cannot be
-//! written spoils only its own try.
+//! written, or crashes the writing, spoils only its own try.
 
 use std::{
     collections::{HashMap, VecDeque},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -157,31 +158,68 @@ impl Drop for FinishedGuard {
 
 /// Writes a batch and settles each of its documents. When the batch as a whole cannot be written, each is tried alone.
 async fn write_batch(arguments: GraphWriterArguments, owner: UserId, batch: Vec<Reading>, guard: FinishedGuard) {
-    let settle = |reading: &Reading, verdict: Verdict| {
-        let (job, fence) = (reading.lease.job_id, reading.lease.fence);
-        arguments.intake.cast(IntakeMessage::Settle { job, fence, verdict });
-    };
-    match write(&arguments.store, owner, &batch).await {
-        Ok(results) => batch.iter().zip(results).for_each(|(reading, result)| settle(reading, done(result))),
-        Err(error) if batch.len() == 1 || error.is_away() => {
-            tracing::error!(%error, documents = batch.len(), "documents could not be written");
-            batch.iter().for_each(|reading| settle(reading, failed(&error)));
-        }
-        Err(error) => {
-            tracing::warn!(%error, documents = batch.len(), "a batch could not be written; trying each document alone");
-            for reading in &batch {
-                let verdict = match write(&arguments.store, owner, std::slice::from_ref(reading)).await {
-                    Ok(results) => done(results.into_iter().next().flatten()),
-                    Err(error) => {
-                        tracing::error!(job.id = %reading.lease.job_id, %error, "a document could not be written");
-                        failed(&error)
-                    }
-                };
-                settle(reading, verdict);
+    let batch = Arc::new(batch);
+    match write_safely(&arguments.store, owner, &batch).await {
+        Err(failure) if batch.len() > 1 && !failure.is_away() => {
+            tracing::warn!(%failure, documents = batch.len(), "a batch could not be written; trying each document alone");
+            for reading in batch.iter() {
+                let alone = Arc::new(vec![reading.clone()]);
+                settle(&arguments, &alone, write_safely(&arguments.store, owner, &alone).await);
             }
         }
+        outcome => settle(&arguments, &batch, outcome),
     }
     drop(guard);
+}
+
+fn settle(arguments: &GraphWriterArguments, batch: &[Reading], outcome: Result<Vec<Option<JobResult>>, Failure>) {
+    let verdicts: Vec<Verdict> = match outcome {
+        Ok(results) => results.into_iter().map(|result| result.map_or(Verdict::Gone, Verdict::Done)).collect(),
+        Err(failure) => {
+            tracing::error!(%failure, documents = batch.len(), "documents could not be written");
+            vec![failure.verdict(); batch.len()]
+        }
+    };
+    for (reading, verdict) in batch.iter().zip(verdicts) {
+        let (job, fence) = (reading.lease.job_id, reading.lease.fence);
+        arguments.intake.cast(IntakeMessage::Settle { job, fence, verdict });
+    }
+}
+
+/// Why documents were not written.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the writing crashed: {0}")]
+    Crash(#[from] tokio::task::JoinError),
+}
+
+impl Failure {
+    fn is_away(&self) -> bool {
+        matches!(self, Failure::Store(error) if error.is_away())
+    }
+
+    /// The reason is for the document's owner; the statement's own words are in the log.
+    fn verdict(&self) -> Verdict {
+        match self {
+            Failure::Store(error) if error.is_away() => {
+                Verdict::Postpone("the database was not available when its facts were to be written".into())
+            }
+            Failure::Store(_) => Verdict::Retry("its facts could not be written to the graph".into()),
+            Failure::Crash(_) => Verdict::Retry("writing its facts to the graph crashed".into()),
+        }
+    }
+}
+
+/// In a task of its own, where a panic ends as a failure.
+async fn write_safely(
+    store: &Store,
+    owner: UserId,
+    batch: &Arc<Vec<Reading>>,
+) -> Result<Vec<Option<JobResult>>, Failure> {
+    let (store, batch) = (store.clone(), Arc::clone(batch));
+    Ok(tokio::spawn(async move { write(&store, owner, &batch).await }).await??)
 }
 
 /// One transaction, run again when it lost a race.
@@ -205,17 +243,4 @@ async fn write(store: &Store, owner: UserId, batch: &[Reading]) -> StoreResult<V
             Err(error) => return Err(error),
         }
     }
-}
-
-fn done(result: Option<JobResult>) -> Verdict {
-    result.map_or(Verdict::Gone, Verdict::Done)
-}
-
-/// The reason is for the document's owner; the statement's own words are in the log.
-fn failed(error: &StoreError) -> Verdict {
-    Verdict::Retry(if error.is_away() {
-        "the database was not available when its facts were to be written".into()
-    } else {
-        "its facts could not be written to the graph".into()
-    })
 }

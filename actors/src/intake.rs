@@ -12,6 +12,7 @@ use std::{
 
 use futures_util::future::join_all;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     domain::{
@@ -23,9 +24,9 @@ use crate::{
     mailbox::{ActorMessage, Address, Letter, ToMyself},
     metrics::{JOB_ATTEMPTS, JOB_DURATION},
     outcomes::Outcomes,
-    queue::JobQueue,
+    queue::{JobQueue, LEASE_TERM},
     store::{
-        Store, StoreResult,
+        Store, StoreError, StoreResult,
         documents::Text,
         jobs::{Beat, Kind, Lease, QueueState},
     },
@@ -44,6 +45,13 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 impl ActorMessage for IntakeMessage {
     const ACTOR: &'static str = "intake";
 }
+
+/// The queue's answer is waited for this long: a connection that hangs must not stop leasing, beating or sweeping.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The pause before a verdict that could not be recorded is tried again.
+const SETTLE_PAUSE: Duration = Duration::from_millis(500);
+/// Texts that one batch of leases brings into memory, in bytes; what is beyond goes back for the next one.
+const BATCH_BYTES: usize = 64 << 20;
 
 /// What intake is told.
 pub enum IntakeMessage {
@@ -123,6 +131,8 @@ pub struct IntakeState {
     turn: Turn,
     drained: Option<RpcReplyPort<()>>,
     draining: bool,
+    /// Verdicts and returned leases on their way to the queue; a drain waits for them.
+    settling: TaskTracker,
     listener: tokio::task::JoinHandle<()>,
 }
 
@@ -167,6 +177,7 @@ impl Actor for Intake {
             turn: Turn::Ordinary,
             drained: None,
             draining: false,
+            settling: TaskTracker::new(),
             listener,
         })
     }
@@ -224,7 +235,7 @@ impl IntakeState {
         let (queue, store) = (Arc::clone(&self.arguments.queue), self.arguments.store.clone());
         let myself = myself.clone();
         tokio::spawn(async move {
-            let leased = lease_with_texts(&*queue, &store, kind, limit).await;
+            let leased = in_time(lease_with_texts(&*queue, &store, kind, limit)).await;
             myself.tell(IntakeMessage::Leased(leased));
         });
     }
@@ -246,19 +257,29 @@ impl IntakeState {
         });
         if self.draining {
             self.give_back(leased.into_iter().map(|(lease, _)| (lease.job_id, lease.fence)).collect());
+            self.answer_drain();
             return;
         }
         if leased.is_empty() && self.turn == Turn::Suspect {
-            self.turn = Turn::Ordinary;
             self.suspects = false;
         }
         let full = leased.len() * 2 >= self.capacity();
         for (lease, text) in leased {
             self.hand_over(lease, text);
         }
+        self.next_turn();
         if std::mem::take(&mut self.look_again) || full {
             self.lease(myself);
         }
+    }
+
+    /// Ordinary jobs and suspects take turns, so that neither keeps the other out: a batch of these, then one of those.
+    fn next_turn(&mut self) {
+        self.turn = match self.turn {
+            Turn::Suspect if self.held.is_empty() && !self.leasing => Turn::Ordinary,
+            Turn::Ordinary if self.suspects && !self.leasing => Turn::Clearing,
+            turn => turn,
+        };
     }
 
     fn hand_over(&mut self, lease: Lease, text: Option<Text>) {
@@ -269,18 +290,21 @@ impl IntakeState {
         tracing::debug!(job.id = %job, attempt = lease.attempt, traceparent = lease.traceparent, "leased");
         let work = Work { lease: lease.clone(), text, watch: Arc::clone(&watch) };
         if self.arguments.extraction.cast(ExtractionMessage::Extract(Box::new(work))) {
-            self.held.insert(job, Held { lease, watch });
+            if let Some(older) = self.held.insert(job, Held { lease, watch }) {
+                older.watch.halt(Halt::Gone);
+            }
         } else {
             self.give_back(vec![(job, fence)]);
         }
     }
 
     fn give_back(&self, leases: Vec<(JobId, i64)>) {
+        if leases.is_empty() {
+            return;
+        }
         let queue = Arc::clone(&self.arguments.queue);
-        tokio::spawn(async move {
-            if let Err(error) = queue.release(leases).await {
-                tracing::warn!(%error, "leases were not given back; they will run out");
-            }
+        self.settling.spawn(async move {
+            persist("giving leases back", || queue.release(leases.clone())).await;
         });
     }
 
@@ -293,7 +317,7 @@ impl IntakeState {
         let sent = beats.iter().map(|beat| (beat.job_id, beat.fence)).collect();
         let (queue, myself) = (Arc::clone(&self.arguments.queue), myself.clone());
         tokio::spawn(async move {
-            let held = queue.extend(beats).await;
+            let held = in_time(queue.extend(beats)).await;
             myself.tell(IntakeMessage::Extended(sent, held));
         });
     }
@@ -321,10 +345,11 @@ impl IntakeState {
     fn sweep(&self, myself: &ActorRef<Letter<IntakeMessage>>) {
         let (queue, myself) = (Arc::clone(&self.arguments.queue), myself.clone());
         tokio::spawn(async move {
-            let state = match queue.sweep().await {
-                Ok(_) => queue.state().await,
-                Err(error) => Err(error),
-            };
+            let state = in_time(async {
+                queue.sweep().await?;
+                queue.state().await
+            })
+            .await;
             myself.tell(IntakeMessage::Swept(state));
         });
     }
@@ -332,10 +357,8 @@ impl IntakeState {
     fn swept(&mut self, queue: StoreResult<QueueState>) {
         match queue {
             Ok(queue) => {
-                self.suspects = queue.suspects > 0;
-                if self.suspects && self.turn == Turn::Ordinary {
-                    self.turn = Turn::Clearing;
-                }
+                self.suspects = queue.suspects;
+                self.next_turn();
             }
             Err(error) => tracing::warn!(%error, "the queue was not swept"),
         }
@@ -348,26 +371,31 @@ impl IntakeState {
         let Some(Held { lease, .. }) = self.held.remove(&job) else { return };
         self.note(&lease, &verdict);
         let (queue, finished) = (Arc::clone(&self.arguments.queue), self.arguments.finished.clone());
-        tokio::spawn(async move {
-            if let Err(error) = queue.settle(lease, verdict).await {
-                tracing::warn!(job.id = %job, %error, "a verdict was not recorded; the lease will run out");
-            }
+        self.settling.spawn(async move {
+            persist("recording a verdict", || queue.settle(lease.clone(), verdict.clone())).await;
             finished.announce(job);
         });
         self.after_settling(myself);
     }
 
     fn after_settling(&mut self, myself: &ActorRef<Letter<IntakeMessage>>) {
-        if self.held.is_empty() {
-            if self.turn == Turn::Suspect && !self.leasing {
-                // The next suspect has to wait for its own turn, so that suspects cannot keep everybody else out.
-                self.turn = Turn::Ordinary;
-            }
-            if let Some(reply) = self.drained.take() {
-                let _ = reply.send(());
-            }
-        }
+        self.next_turn();
+        self.answer_drain();
         self.lease(myself);
+    }
+
+    /// Answers whoever drains, once nothing is held and all that was is recorded.
+    fn answer_drain(&mut self) {
+        if !self.draining || self.leasing || !self.held.is_empty() {
+            return;
+        }
+        let Some(reply) = self.drained.take() else { return };
+        let settling = self.settling.clone();
+        settling.close();
+        tokio::spawn(async move {
+            settling.wait().await;
+            let _ = reply.send(());
+        });
     }
 
     fn note(&self, lease: &Lease, verdict: &Verdict) {
@@ -375,6 +403,7 @@ impl IntakeState {
             Verdict::Done(_) => "done",
             Verdict::Reject(_) => "reject",
             Verdict::Retry(_) => "retry",
+            Verdict::Postpone(_) => "postpone",
             Verdict::Release => "release",
             Verdict::Gone => "gone",
         };
@@ -389,6 +418,7 @@ impl IntakeState {
                 tracing::warn!(job.id = %lease.job_id, attempt = lease.attempt, reason, "a try failed");
                 self.arguments.outcomes.note(lease.owner_id, false);
             }
+            Verdict::Postpone(reason) => tracing::warn!(job.id = %lease.job_id, reason, "a try was put off"),
             Verdict::Reject(reason) => tracing::info!(job.id = %lease.job_id, reason, "a document cannot be done"),
             Verdict::Release | Verdict::Gone => {}
         }
@@ -402,15 +432,34 @@ impl IntakeState {
 
     fn drain(&mut self, reply: RpcReplyPort<()>) {
         self.draining = true;
-        if self.held.is_empty() {
-            let _ = reply.send(());
-            return;
-        }
+        self.drained = Some(reply);
         // What is being written is past asking and gets done; everything else stops at its next sentence.
         for held in self.held.values() {
             held.watch.halt(Halt::Release);
         }
-        self.drained = Some(reply);
+        self.answer_drain();
+    }
+}
+
+/// The queue's answer, or an error that it is away.
+async fn in_time<T>(answer: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
+    tokio::time::timeout(QUEUE_TIMEOUT, answer).await.unwrap_or_else(|_| Err(StoreError::timed_out()))
+}
+
+/// Tries until it is done, or until the lease has run out and the queue takes the job back by itself. Whatever is done
+/// this way names the lease's number, so twice is the same as once.
+async fn persist<'a, F>(what: &str, mut attempt: impl FnMut() -> F)
+where
+    F: Future<Output = StoreResult<()>> + 'a,
+{
+    let until = tokio::time::Instant::now() + LEASE_TERM;
+    while let Err(error) = in_time(attempt()).await {
+        if tokio::time::Instant::now() >= until {
+            tracing::warn!(%error, "{what} failed; the lease will run out");
+            return;
+        }
+        tracing::debug!(%error, "{what} failed; trying again");
+        tokio::time::sleep(SETTLE_PAUSE).await;
     }
 }
 
@@ -426,7 +475,13 @@ async fn lease_with_texts(
     kind: Kind,
     limit: usize,
 ) -> StoreResult<Vec<(Lease, Option<Text>)>> {
-    let leases = queue.lease(kind, limit).await?;
+    let mut leases = queue.lease(kind, limit).await?;
+    // In the order of their submission: a statement answers in any order.
+    leases.sort_by_key(|lease| lease.job_id);
+    let beyond = beyond_budget(&mut leases);
+    if !beyond.is_empty() {
+        queue.release(beyond).await?;
+    }
     let mut by_owner: HashMap<UserId, Vec<(DocumentId, i32)>> = HashMap::new();
     for lease in &leases {
         by_owner.entry(lease.owner_id).or_default().push((lease.document_id, lease.revision));
@@ -451,4 +506,18 @@ async fn lease_with_texts(
             (lease, text)
         })
         .collect())
+}
+
+/// Takes those leases out whose texts would be too much at once. One is always kept, however large.
+fn beyond_budget(leases: &mut Vec<Lease>) -> Vec<(JobId, i64)> {
+    let mut bytes = 0_usize;
+    let within = leases
+        .iter()
+        .take_while(|lease| {
+            let before = bytes;
+            bytes += usize::try_from(lease.size_bytes).unwrap_or(0);
+            before == 0 || bytes <= BATCH_BYTES
+        })
+        .count();
+    leases.split_off(within).into_iter().map(|lease| (lease.job_id, lease.fence)).collect()
 }

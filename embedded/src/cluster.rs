@@ -1,98 +1,113 @@
-//! The data: made aside, written to disk once, and moved into place whole.
+//! PostgreSQL's data directory: made aside, put on disk, and only then given its name.
 
 use std::{
-    fs::{self, File, Permissions},
-    os::{
-        fd::AsRawFd,
-        unix::{fs::PermissionsExt, process::CommandExt},
-    },
+    fs::{self, DirBuilder},
+    io::ErrorKind,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
-use crate::{EmbeddedError, bundle::Programs, privileges::Privileges};
+use rustix::process::Signal;
 
-pub(crate) const SUPERUSER: &str = "postgres";
-/// The major version of the bundle; its data folder is named after it.
-const MAJOR: &str = "18";
+use crate::{
+    error::{EmbeddedError, io},
+    runtime::{Runtime, settle},
+    server::SUPERUSER,
+};
 
-/// Answers the data folder, made new where there is none.
-pub(crate) fn prepare(state: &Path, programs: &Programs, privileges: Privileges) -> Result<PathBuf, EmbeddedError> {
-    let data = state.join("data");
-    if data.exists() {
-        check_version(&data)?;
-        privileges.give(&data)?;
-        return Ok(data);
-    }
-    let aside = state.join("data.new");
-    if aside.exists() {
-        fs::remove_dir_all(&aside).map_err(EmbeddedError::folder(&aside))?;
-    }
-    fs::create_dir(&aside).map_err(EmbeddedError::folder(&aside))?;
-    fs::set_permissions(&aside, Permissions::from_mode(0o700)).map_err(EmbeddedError::folder(&aside))?;
-    privileges.give(&aside)?;
-    initdb(&aside, programs, privileges)?;
-    sync_file_system(&aside)?;
-    fs::rename(&aside, &data).map_err(EmbeddedError::folder(&data))?;
-    sync_file_system(state)?;
-    Ok(data)
-}
+/// The same text order everywhere, without depending on the machine's C library, and UTF-8 throughout. Whoever reaches
+/// the socket's private folder is this user, so nothing more is asked of them; from elsewhere nobody gets in.
+const INITDB_OPTIONS: [&str; 8] = [
+    "--encoding=UTF8",
+    "--locale=C",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--auth-local=trust",
+    "--auth-host=reject",
+    // One syncfs follows, which is quicker than a sync of each file.
+    "--no-sync",
+    "--no-instructions",
+];
 
-fn check_version(data: &Path) -> Result<(), EmbeddedError> {
-    let path = data.join("PG_VERSION");
-    let found = fs::read_to_string(&path).map_err(EmbeddedError::folder(&path))?.trim().to_owned();
-    if found == MAJOR {
-        return Ok(());
-    }
-    Err(EmbeddedError::OtherVersion { path: data.to_owned(), found, expected: MAJOR.into() })
-}
-
-/// Characters beyond ASCII are letters to the trigram index only where the C library says so; not every one knows this.
+/// To the trigram index, characters beyond ASCII are letters only where the C library's locale says so; not every
+/// C library has this one.
 const CHARACTER_TYPES: [&str; 2] = ["C.UTF-8", "C"];
 
-fn initdb(folder: &Path, programs: &Programs, privileges: Privileges) -> Result<(), EmbeddedError> {
-    let mut reason = String::new();
+/// Where the cluster of a folder lies.
+pub(crate) fn path(folder: &Path) -> PathBuf {
+    folder.join("data")
+}
+
+/// Makes the cluster if there is none, or checks that the one there can be used.
+pub(crate) fn prepare(folder: &Path, runtime: &Runtime) -> Result<(), EmbeddedError> {
+    let cluster = path(folder);
+    match fs::symlink_metadata(&cluster) {
+        Ok(_) => check(&cluster, runtime),
+        Err(error) if error.kind() == ErrorKind::NotFound => create(folder, &cluster, runtime),
+        Err(error) => Err(io("read", &cluster)(error)),
+    }
+}
+
+fn check(cluster: &Path, runtime: &Runtime) -> Result<(), EmbeddedError> {
+    let file = cluster.join("PG_VERSION");
+    let found = match fs::read_to_string(&file) {
+        Ok(text) => text.trim().to_owned(),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Err(EmbeddedError::NotACluster { path: cluster.to_owned() });
+        }
+        Err(error) => return Err(io("read", &file)(error)),
+    };
+    if found != runtime.major {
+        return Err(EmbeddedError::OtherVersion { path: cluster.to_owned(), found, carried: runtime.major.clone() });
+    }
+    runtime.identity.claim(cluster)
+}
+
+fn create(folder: &Path, cluster: &Path, runtime: &Runtime) -> Result<(), EmbeddedError> {
+    tracing::info!(folder = %cluster.display(), "making the PostgreSQL cluster");
+    let side = folder.join("data.new");
+    match fs::remove_dir_all(&side) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(io("remove", &side)(error)),
+        _ => {}
+    }
+    DirBuilder::new().mode(0o700).create(&side).map_err(io("create", &side))?;
+    runtime.identity.claim(&side)?;
+    let mut failure = None;
     for character_type in CHARACTER_TYPES {
-        match initdb_with(character_type, folder, programs, privileges)? {
-            Ok(()) => return Ok(()),
-            Err(said) => reason = said,
+        match initdb(&side, character_type, runtime) {
+            Ok(()) => return settle(&side, cluster),
+            Err(error @ EmbeddedError::Initialize { .. }) => failure = Some(error),
+            Err(error) => return Err(error),
         }
     }
-    Err(EmbeddedError::Initdb(reason))
+    Err(failure.unwrap_or(EmbeddedError::Initialize { output: "no character type to try".into() }))
 }
 
-/// One try; the inner error is what initdb said.
-fn initdb_with(
-    character_type: &str,
-    folder: &Path,
-    programs: &Programs,
-    privileges: Privileges,
-) -> Result<Result<(), String>, EmbeddedError> {
-    let mut command = privileges.command(&programs.program("initdb"))?;
-    command.args(["-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", "--locale-provider=builtin"]);
-    command.args(["--builtin-locale=C.UTF-8", "--lc-ctype", character_type]);
-    // Every file would be synced by itself; one sync of the file system afterwards does for all of them.
-    command.args(["--no-sync", "-D"]).arg(folder);
-    // SAFETY: one system call, nothing allocated.
-    unsafe {
-        command.pre_exec(|| {
-            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-            Ok(())
-        });
-    }
-    let output = command.output().map_err(EmbeddedError::system("initdb could not be run"))?;
+/// initdb takes away what a run that failed left in the folder, so another may follow.
+fn initdb(side: &Path, character_type: &str, runtime: &Runtime) -> Result<(), EmbeddedError> {
+    let initdb = runtime.program("initdb");
+    let output = runtime
+        .identity
+        .command(&initdb, Signal::KILL)
+        .args(INITDB_OPTIONS)
+        .arg(format!("--lc-ctype={character_type}"))
+        .arg(format!("--username={SUPERUSER}"))
+        .arg("--pgdata")
+        .arg(side)
+        .output()
+        .map_err(io("run", &initdb))?;
     if output.status.success() {
-        return Ok(Ok(()));
+        return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().rfind(|line| line.contains("error") || line.contains("FATAL")).or(said.lines().last());
-    Ok(Err(last.unwrap_or("no reason given").trim().to_owned()))
+    let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(if says_disk_full(&text) {
+        EmbeddedError::DiskFull { path: side.to_owned() }
+    } else {
+        EmbeddedError::Initialize { output: if text.is_empty() { output.status.to_string() } else { text } }
+    })
 }
 
-fn sync_file_system(folder: &Path) -> Result<(), EmbeddedError> {
-    let file = File::open(folder).map_err(EmbeddedError::folder(folder))?;
-    // SAFETY: the descriptor is open for as long as `file` lives.
-    if unsafe { libc::syncfs(file.as_raw_fd()) } != 0 {
-        return Err(EmbeddedError::folder(folder)(std::io::Error::last_os_error()));
-    }
-    Ok(())
+/// Whether a program's words are the C library's for a full disk (the programs run with `LC_ALL=C`).
+pub(crate) fn says_disk_full(text: &str) -> bool {
+    text.contains("No space left on device") || text.contains("Disk quota exceeded")
 }

@@ -1,80 +1,131 @@
-//! Why the server does not run.
+//! Why the embedded server cannot be used: each case is one that an operator can act on.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
-/// Why the server does not run; each is a line for the operator.
+/// What went wrong with the embedded server.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EmbeddedError {
-    /// The binary was built without a bundle and none was named.
-    #[error(
-        "this program was built without PostgreSQL: run `make setup` and build again, or set DATABASE_URL or KGL_POSTGRES_BUNDLE"
-    )]
-    NoBundle,
-    /// The bundle cannot be read.
-    #[error("the PostgreSQL bundle {path} cannot be used: {reason}")]
-    Bundle {
-        /// Which one.
+    /// Another process owns the folder.
+    #[error("{} is in use by another process: stop that one first, or choose another folder", .path.display())]
+    InUse {
+        /// The folder.
         path: PathBuf,
-        /// Why.
+    },
+    /// Processes of an earlier server still use the folder and could not be ended.
+    #[error("an earlier PostgreSQL still runs on {} and cannot be ended (processes {pids:?})", .path.display())]
+    Survivor {
+        /// The folder.
+        path: PathBuf,
+        /// The processes seen; empty when they run where they cannot be seen, as in another container.
+        pids: Vec<i32>,
+    },
+    /// No space, or the quota is used up.
+    #[error("the disk that holds {} is full", .path.display())]
+    DiskFull {
+        /// What could not be written.
+        path: PathBuf,
+    },
+    /// The file system does not let this user read or write.
+    #[error("{} cannot be used: {reason}", .path.display())]
+    Permission {
+        /// What could not be used.
+        path: PathBuf,
+        /// Why, and how it should be.
         reason: String,
     },
-    /// Another process uses the same folder.
-    #[error("another process uses {0}; stop it, or choose another KGL_DATA_DIR")]
-    InUse(PathBuf),
-    /// The folder cannot be made, read or written: permissions, a full disk.
-    #[error("{path}: {source}")]
-    Folder {
-        /// Which one.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The data was made by another major version.
+    /// The cluster was made by another major version.
     #[error(
-        "{path} holds data of PostgreSQL {found}, and this program carries {expected}: dump it with the older program and load it with this one"
+        "{} was made by PostgreSQL {found}, but this program carries PostgreSQL {carried}: \
+         dump it with the old version and restore it here, or choose another folder",
+        .path.display()
     )]
     OtherVersion {
-        /// Where.
+        /// The cluster.
         path: PathBuf,
-        /// The version that made it.
+        /// The major version that made it.
         found: String,
-        /// The version that would read it.
-        expected: String,
+        /// The major version of the bundle.
+        carried: String,
     },
-    /// A new cluster could not be made.
-    #[error("initdb failed: {0}")]
-    Initdb(String),
-    /// The server ended while starting, or was not ready in time.
-    #[error("the server did not start: {reason}\n{log}")]
-    NotStarted {
+    /// The folder of the cluster holds something else.
+    #[error("{} is not a PostgreSQL data directory: move it away, or choose another folder", .path.display())]
+    NotACluster {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The binary was built without the bundle.
+    #[error(
+        "this program was built without PostgreSQL: run `make setup` and build again, name a bundle in \
+         KGL_POSTGRES_BUNDLE, or name a server in DATABASE_URL"
+    )]
+    NoBundle,
+    /// The bundle is not what it should be.
+    #[error("the PostgreSQL bundle {name} cannot be used: {reason}")]
+    Bundle {
+        /// Which bundle.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The server's programs do not run on this machine.
+    #[error("PostgreSQL does not run on this machine: {reason}")]
+    Unrunnable {
+        /// What was tried, and what it said.
+        reason: String,
+    },
+    /// `initdb` failed.
+    #[error("the PostgreSQL cluster could not be made: {output}")]
+    Initialize {
+        /// What it said.
+        output: String,
+    },
+    /// The server ended or did not get ready.
+    #[error("PostgreSQL did not start: {reason}; the end of {}:\n{tail}", .log.display())]
+    Start {
         /// What happened.
         reason: String,
+        /// Its log.
+        log: PathBuf,
         /// The last lines of its log.
-        log: String,
+        tail: String,
     },
-    /// A server of a process that died would not end.
-    #[error("a server left over from an earlier run (process {0}) does not end; end it by hand")]
-    Orphan(i32),
-    /// The server did not stop in time and was ended without a last checkpoint.
-    #[error("the server did not stop in time and was ended; the next start recovers")]
-    Forced,
-    /// The operating system refused something else.
-    #[error("{what}: {source}")]
-    System {
+    /// The server did not stop as it should; its next start recovers, and nothing that was committed is lost.
+    #[error("PostgreSQL did not stop cleanly: {reason}")]
+    Stop {
+        /// What happened.
+        reason: String,
+    },
+    /// Anything else that the system refused.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Io {
         /// What was tried.
-        what: &'static str,
-        /// Why it failed.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
         source: io::Error,
     },
 }
 
-impl EmbeddedError {
-    pub(crate) fn folder(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self + use<> {
-        let path = path.to_owned();
-        move |source| EmbeddedError::Folder { path, source }
-    }
-
-    pub(crate) fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| EmbeddedError::System { what, source }
+/// Makes an error of what the system said, for use with `map_err`.
+pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> EmbeddedError {
+    let path = path.to_owned();
+    move |source| match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => EmbeddedError::DiskFull { path },
+        io::ErrorKind::PermissionDenied => {
+            let uid = rustix::process::geteuid().as_raw();
+            EmbeddedError::Permission {
+                reason: format!("cannot {action} it as user id {uid}: {source}; it must belong to that user"),
+                path,
+            }
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            EmbeddedError::Permission { path, reason: "the file system is read-only".into() }
+        }
+        _ => EmbeddedError::Io { action, path, source },
     }
 }

@@ -1,6 +1,11 @@
 //! `kgl serve`: settings → telemetry → engine → listen → drain.
 
-use std::{io::Write, net::SocketAddr, process::ExitCode, time::Instant};
+use std::{
+    io::Write,
+    net::SocketAddr,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use kgl_actors::Engine;
@@ -19,7 +24,11 @@ pub(super) fn run() -> anyhow::Result<ExitCode> {
     let settings = Settings::from_environment()?;
     telemetry::start_logs(&settings.log)?;
     let metrics = telemetry::start_metrics()?;
-    runtime()?.block_on(serve(settings, metrics))
+    let runtime = runtime()?;
+    let result = runtime.block_on(serve(settings, metrics));
+    // What still runs on a blocking thread was given up on by the drain: waiting for it would have no end.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    result
 }
 
 async fn serve(settings: Settings, metrics: PrometheusHandle) -> anyhow::Result<ExitCode> {

@@ -42,7 +42,7 @@ pub struct EntityKey {
 /// What the batch adds to an entity.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EntityGain {
-    /// Its name, should it be new.
+    /// The best of the names that the batch spells out.
     pub name: String,
     /// The names that the batch uses for it.
     pub aliases: BTreeSet<String>,
@@ -52,7 +52,9 @@ pub struct EntityGain {
     pub mentions: i64,
     /// What is known of it besides.
     pub metadata: Map<String, Value>,
-    /// The source it inherits, should it be new.
+    /// The oldest document of the batch that names it.
+    pub first_document: Option<DocumentId>,
+    /// That document's source.
     pub source: Option<String>,
     /// What kind of source that is.
     pub source_type: String,
@@ -181,90 +183,134 @@ fn stored(confidence: f64) -> f32 {
 
 /// Merges what documents say into what is to be added to their owner's graph.
 #[must_use]
-pub fn merge(documents: &[ReadDocument]) -> GraphGain {
-    let mut keys: BTreeMap<EntityKey, EntityGain> = BTreeMap::new();
-    let stored: Vec<Vec<Option<EntityKey>>> =
-        documents.iter().map(|d| d.extraction.entities.iter().map(storable).collect()).collect();
-    for (document, known) in documents.iter().zip(&stored) {
-        gather_entities(document, known, &mut keys);
+pub fn merge(documents: &[&ReadDocument]) -> GraphGain {
+    let found: Vec<Facts> = documents.iter().map(|document| Facts::of(document)).collect();
+    let mut entities: BTreeMap<&EntityKey, EntityGain> = BTreeMap::new();
+    for (document, facts) in documents.iter().zip(&found) {
+        gather_entities(document, facts, &mut entities);
     }
-    let index: BTreeMap<&EntityKey, usize> = keys.keys().enumerate().map(|(i, key)| (key, i)).collect();
+    let index: BTreeMap<&EntityKey, usize> = entities.keys().enumerate().map(|(at, key)| (*key, at)).collect();
     let mut gain = GraphGain::default();
     let mut relationships: BTreeMap<RelationshipKey, RelationshipGain> = BTreeMap::new();
     let mut passages: Vec<(RelationshipKey, EvidenceRow)> = Vec::new();
-    for (number, (document, known)) in documents.iter().zip(&stored).enumerate() {
-        let place: Vec<Option<usize>> =
-            known.iter().map(|key| key.as_ref().and_then(|key| index.get(key).copied())).collect();
+    for (number, (document, facts)) in documents.iter().zip(&found).enumerate() {
+        let place = |entity: usize| facts.key(entity).and_then(|key| index.get(key).copied());
         let cuts = Cuts::new(&document.text);
-        let mentions = mention_rows(number, document, &place, &cuts);
-        let found = evidence_rows(number, document, &place, &cuts);
-        gain.results.push(result(document, &mentions, &found));
+        let mentions = mention_rows(number, facts, &place);
+        let stated = evidence_rows(number, document, &place, &cuts);
+        gain.results.push(result(document, &mentions, &stated));
         gain.mentions.extend(mentions);
-        gather_relationships(&found, &mut relationships);
-        passages.extend(found);
+        gather_relationships(&stated, &mut relationships);
+        passages.extend(stated);
     }
     let place: BTreeMap<RelationshipKey, usize> =
-        relationships.keys().enumerate().map(|(i, key)| (key.clone(), i)).collect();
+        relationships.keys().enumerate().map(|(at, key)| (key.clone(), at)).collect();
     gain.evidence = passages
         .into_iter()
         .filter_map(|(key, row)| Some(EvidenceRow { relationship: *place.get(&key)?, ..row }))
         .collect();
     gain.relationships = relationships.into_iter().collect();
-    let mut counts = vec![0_i64; keys.len()];
-    for mention in &gain.mentions {
-        counts[mention.entity] += 1;
-    }
-    gain.entities =
-        keys.into_iter().zip(counts).map(|((key, e), mentions)| (key, EntityGain { mentions, ..e })).collect();
+    gain.entities = entities.into_iter().map(|(key, entity)| (key.clone(), entity)).collect();
     gain
+}
+
+/// A mention that the graph can hold.
+struct Named {
+    /// Index into the extraction's entities.
+    entity: usize,
+    span: (i32, i32),
+    sentence: (i32, i32),
+    quote: String,
+    confidence: f32,
+}
+
+/// What of a document the graph can hold.
+struct Facts {
+    keys: Vec<Option<EntityKey>>,
+    mentions: Vec<Named>,
+}
+
+impl Facts {
+    fn of(document: &ReadDocument) -> Self {
+        let extraction = &document.extraction;
+        let keys: Vec<Option<EntityKey>> = extraction.entities.iter().map(storable).collect();
+        let cuts = Cuts::new(&document.text);
+        let mut seen = HashSet::new();
+        let mentions = extraction.mentions.iter().filter_map(|mention| {
+            let key = keys.get(mention.entity)?.as_ref()?;
+            let own = span(mention.span)?;
+            let sentence = span(*extraction.sentences.get(mention.sentence)?)?;
+            let quote = cuts.cut(mention.span.start, mention.span.end)?.to_owned();
+            seen.insert((own, key)).then(|| Named {
+                entity: mention.entity,
+                span: own,
+                // A name may run over what looks like the end of a sentence; its sentence then reaches as far.
+                sentence: (sentence.0.min(own.0), sentence.1.max(own.1)),
+                quote,
+                confidence: stored(mention.confidence),
+            })
+        });
+        let mentions = mentions.collect();
+        drop(seen);
+        Self { keys, mentions }
+    }
+
+    fn key(&self, entity: usize) -> Option<&EntityKey> {
+        self.keys.get(entity)?.as_ref()
+    }
+}
+
+/// Which of two names of one entity is shown: the longer one, then the one that sorts first. A rule that does not look
+/// at the order in which documents come, so that the graph does not depend on it.
+#[must_use]
+pub fn better_name<'a>(one: &'a str, two: &'a str) -> &'a str {
+    let rank = |name: &'a str| (std::cmp::Reverse(name.chars().count()), name);
+    if rank(one) <= rank(two) { one } else { two }
 }
 
 /// Adds one document's entities. Its mentions of one entity are not independent of each other, so the document counts
 /// with its surest mention; documents are independent of each other, so their weights add up.
-fn gather_entities(document: &ReadDocument, known: &[Option<EntityKey>], keys: &mut BTreeMap<EntityKey, EntityGain>) {
+fn gather_entities<'a>(document: &ReadDocument, facts: &'a Facts, entities: &mut BTreeMap<&'a EntityKey, EntityGain>) {
     let mut surest: BTreeMap<&EntityKey, f32> = BTreeMap::new();
-    for mention in &document.extraction.mentions {
-        if let Some(Some(key)) = known.get(mention.entity) {
-            let best = surest.entry(key).or_insert(0.0);
-            *best = best.max(stored(mention.confidence));
-            let entity = &document.extraction.entities[mention.entity];
-            let gain = keys.entry(key.clone()).or_insert_with(|| EntityGain {
-                name: entity.name.clone(),
-                source: document.source.clone(),
-                source_type: document.source_type.clone(),
-                ..EntityGain::default()
-            });
-            gain.aliases.insert(mention.text.clone());
-            if !gain.aliases.contains(&entity.name) {
-                gain.aliases.insert(entity.name.clone());
-            }
-            for (name, value) in &entity.metadata {
-                gain.metadata.entry(name.clone()).or_insert_with(|| value.clone());
-            }
+    for mention in &facts.mentions {
+        let Some(key) = facts.key(mention.entity) else { continue };
+        let best = surest.entry(key).or_insert(0.0);
+        *best = best.max(mention.confidence);
+        let gain = entities.entry(key).or_default();
+        gain.mentions += 1;
+        gain.aliases.insert(mention.quote.clone());
+        if name_key(&mention.quote) == key.name_key {
+            gain.name = better_name(&gain.name, &mention.quote).to_owned();
+        }
+        if gain.first_document.is_none_or(|first| document.document_id < first) {
+            gain.first_document = Some(document.document_id);
+            gain.source.clone_from(&document.source);
+            gain.source_type.clone_from(&document.source_type);
+        }
+        for (name, value) in &document.extraction.entities[mention.entity].metadata {
+            gain.metadata.entry(name.clone()).or_insert_with(|| value.clone());
         }
     }
     for (key, confidence) in surest {
-        if let Some(gain) = keys.get_mut(key) {
+        if let Some(gain) = entities.get_mut(key) {
             gain.weight += evidence_weight(f64::from(confidence));
+            // No mention spells the name out, as where an extractor composes it: then its normal form has to do.
+            if gain.name.is_empty() {
+                gain.name.clone_from(&key.name_key);
+            }
         }
     }
 }
 
-fn mention_rows(number: usize, document: &ReadDocument, place: &[Option<usize>], cuts: &Cuts<'_>) -> Vec<MentionRow> {
-    let mut seen = HashSet::new();
-    let rows = document.extraction.mentions.iter().filter_map(|mention| {
-        let entity = (*place.get(mention.entity)?)?;
-        let own = span(mention.span)?;
-        let sentence = span(*document.extraction.sentences.get(mention.sentence)?)?;
-        let quote = cuts.cut(mention.span.start, mention.span.end)?;
-        seen.insert((own, entity)).then(|| MentionRow {
+fn mention_rows(number: usize, facts: &Facts, place: &impl Fn(usize) -> Option<usize>) -> Vec<MentionRow> {
+    let rows = facts.mentions.iter().filter_map(|mention| {
+        Some(MentionRow {
             document: number,
-            entity,
-            span: own,
-            // A name may run over what looks like the end of a sentence; its sentence then reaches as far as it does.
-            sentence: (sentence.0.min(own.0), sentence.1.max(own.1)),
-            quote: quote.to_owned(),
-            confidence: stored(mention.confidence),
+            entity: place(mention.entity)?,
+            span: mention.span,
+            sentence: mention.sentence,
+            quote: mention.quote.clone(),
+            confidence: mention.confidence,
         })
     });
     rows.collect()
@@ -273,13 +319,13 @@ fn mention_rows(number: usize, document: &ReadDocument, place: &[Option<usize>],
 fn evidence_rows(
     number: usize,
     document: &ReadDocument,
-    place: &[Option<usize>],
+    place: &impl Fn(usize) -> Option<usize>,
     cuts: &Cuts<'_>,
 ) -> Vec<(RelationshipKey, EvidenceRow)> {
     let mut seen = HashSet::new();
     let extraction = &document.extraction;
     let rows = extraction.relations.iter().filter_map(|relation| {
-        let (head, tail) = ((*place.get(relation.head)?)?, (*place.get(relation.tail)?)?);
+        let (head, tail) = (place(relation.head)?, place(relation.tail)?);
         if head == tail || !is_type(&relation.relation_type) {
             return None;
         }
@@ -386,7 +432,7 @@ mod tests {
 
     #[test]
     fn quotes_are_cut_at_characters_and_a_document_counts_with_its_surest_mention() {
-        let gain = merge(&[document()]);
+        let gain = merge(&[&document()]);
         assert_eq!(gain.entities.len(), 2);
         let (key, acme) = &gain.entities[0];
         assert_eq!((key.entity_type.as_str(), acme.mentions), ("organization", 2));
@@ -398,7 +444,7 @@ mod tests {
 
     #[test]
     fn two_documents_are_independent_evidence_of_the_same_facts() {
-        let (one, two) = (merge(&[document()]), merge(&[document(), document()]));
+        let (one, two) = (merge(&[&document()]), merge(&[&document(), &document()]));
         assert_eq!(two.entities.len(), 2);
         assert_eq!(two.entities[1].1.weight, 2 * one.entities[1].1.weight);
         assert_eq!(two.relationships.len(), 1);
@@ -410,19 +456,35 @@ mod tests {
     fn what_the_graph_cannot_hold_is_left_out_with_all_that_leads_to_it() {
         let mut bad = document();
         bad.extraction.entities[1].name = "…".into();
-        let gain = merge(&[bad]);
+        let gain = merge(&[&bad]);
         assert_eq!((gain.entities.len(), gain.mentions.len(), gain.relationships.len()), (1, 1, 0));
         let mut long = document();
         long.extraction.entities[0].name = "x".repeat(501);
-        assert_eq!(merge(&[long]).entities.len(), 1);
+        assert_eq!(merge(&[&long]).entities.len(), 1);
     }
 
     #[test]
     fn two_clusters_with_one_key_become_one_entity_and_no_edge_to_itself() {
         let mut same = document();
         same.extraction.entities[0] = same.extraction.entities[1].clone();
-        let gain = merge(&[same]);
+        let gain = merge(&[&same]);
         assert_eq!((gain.entities.len(), gain.relationships.len(), gain.evidence.len()), (1, 0, 0));
+        // The hand's other name is a mention like any other.
         assert_eq!(gain.entities[0].1.mentions, 3);
+    }
+
+    #[test]
+    fn the_order_of_documents_does_not_show() {
+        let (mut one, mut two) = (document(), document());
+        one.source = Some("first".into());
+        two.text = two.text.replace("Acmé", "ACMÉ");
+        for mention in &mut two.extraction.mentions {
+            mention.text = mention.text.replace("Acmé", "ACMÉ");
+        }
+        let (forth, back) = (merge(&[&one, &two]), merge(&[&two, &one]));
+        assert_eq!(forth.entities, back.entities);
+        assert_eq!(forth.relationships, back.relationships);
+        assert_eq!(forth.entities[0].1.name, "ACMÉ");
+        assert_eq!(forth.entities[0].1.source.as_deref(), Some("first"));
     }
 }

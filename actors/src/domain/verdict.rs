@@ -13,12 +13,16 @@ pub enum Verdict {
     Reject(String),
     /// Something of ours went wrong: try again later, or `dead` when the attempts are used up.
     Retry(String),
+    /// Trouble that is not the document's, such as a store that was away: try again later, and the try does not count.
+    Postpone(String),
     /// Not begun, or broken off by a drain: back to the queue, and the try does not count.
     Release,
     /// Called off, or taken over by a newer lease: nothing is left to settle.
     Gone,
 }
 
+/// How long a job waits that was postponed: an outage is not shortened by asking more often.
+pub const POSTPONE_PAUSE: Duration = Duration::from_secs(2);
 /// The first pause before a failed try is repeated.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// No pause is longer than this.

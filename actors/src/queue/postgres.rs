@@ -9,9 +9,9 @@ use tokio::sync::Mutex;
 use super::{JobQueue, LEASE_TERM, Swept};
 use crate::{
     domain::{
-        ids::JobId,
+        ids::{JobId, UserId},
         job::JobStatus,
-        verdict::{Verdict, backoff},
+        verdict::{POSTPONE_PAUSE, Verdict, backoff},
     },
     metrics::{JOB_LEASES_LOST, JOBS_FINISHED},
     store::{
@@ -31,6 +31,8 @@ pub struct PostgresQueue {
     holder: String,
     listen_at: PgConnectOptions,
     listener: Mutex<Option<PgListener>>,
+    /// Whose turn it was last.
+    last_turn: Mutex<UserId>,
 }
 
 impl PostgresQueue {
@@ -38,7 +40,7 @@ impl PostgresQueue {
     /// listens.
     #[must_use]
     pub fn new(store: Store, holder: String, listen_at: PgConnectOptions) -> Self {
-        Self { store, holder, listen_at, listener: Mutex::new(None) }
+        Self { store, holder, listen_at, listener: Mutex::new(None), last_turn: Mutex::new(UserId(uuid::Uuid::nil())) }
     }
 
     async fn connect(&self) -> sqlx::Result<PgListener> {
@@ -70,6 +72,20 @@ impl PostgresQueue {
         }
     }
 
+    /// Owners take turns. Where all whose turn it is have jobs that are not ready yet, the oldest ready job of anybody
+    /// is next, so that nobody waits for theirs.
+    async fn lease_ordinary(&self, limit: usize) -> StoreResult<Vec<Lease>> {
+        let after = *self.last_turn.lock().await;
+        let leases = self.store.lease_in_turns(&self.holder, after, limit, LEASE_TERM).await?;
+        if leases.is_empty() {
+            return self.store.lease_oldest(&self.holder, Kind::Ordinary, limit, LEASE_TERM).await;
+        }
+        // The last owner in the order of turns: those after `after` first, then from the beginning.
+        let last = leases.iter().map(|lease| lease.owner_id).max_by_key(|owner| (*owner <= after, *owner));
+        *self.last_turn.lock().await = last.unwrap_or(after);
+        Ok(leases)
+    }
+
     async fn take_back(&self, which: Orphans<'_>) -> StoreResult<Swept> {
         let (returned, dead) = self.store.sweep_leases(which).await?;
         if returned + dead > 0 {
@@ -88,6 +104,10 @@ impl PostgresQueue {
                 self.store.release_jobs(&[(lease.job_id, lease.fence)]).await?;
                 None
             }
+            Verdict::Postpone(reason) => {
+                self.store.postpone_job(&lease, &reason, POSTPONE_PAUSE).await?;
+                None
+            }
             Verdict::Reject(reason) => self.store.reject_job(&lease, &reason).await?.then_some(JobStatus::Failed),
             Verdict::Retry(reason) => {
                 let pause = backoff(lease.attempt, rand::random());
@@ -103,7 +123,13 @@ impl PostgresQueue {
 
 impl JobQueue for PostgresQueue {
     fn lease(&self, kind: Kind, limit: usize) -> BoxFuture<'_, StoreResult<Vec<Lease>>> {
-        self.store.lease_jobs(&self.holder, kind, limit, LEASE_TERM).boxed()
+        async move {
+            match kind {
+                Kind::Ordinary => self.lease_ordinary(limit).await,
+                Kind::Suspect => self.store.lease_oldest(&self.holder, kind, limit, LEASE_TERM).await,
+            }
+        }
+        .boxed()
     }
 
     fn extend(&self, beats: Vec<Beat>) -> BoxFuture<'_, StoreResult<Vec<JobId>>> {
@@ -123,7 +149,7 @@ impl JobQueue for PostgresQueue {
     }
 
     fn sweep(&self) -> BoxFuture<'_, StoreResult<Swept>> {
-        self.take_back(Orphans::Expired).boxed()
+        self.take_back(Orphans::Expired { but_not_of: &self.holder }).boxed()
     }
 
     fn wake_up(&self) -> BoxFuture<'_, ()> {

@@ -15,6 +15,8 @@ use crate::domain::{
     page::{Listing, Page},
 };
 
+/// How often a submission and the deletion of the same content may cross each other.
+const MAX_TURNS: usize = 3;
 /// How many tries a job gets.
 pub const MAX_ATTEMPTS: i32 = 5;
 
@@ -147,11 +149,7 @@ impl Store {
         {
             return Ok(known);
         }
-        let inserted = insert(&mut scope, caller.user_id, document).await?;
-        let (document_id, job_id, created) = match inserted {
-            Some((document_id, job_id)) => (document_id, job_id, true),
-            None => self::again(&mut scope, caller.user_id, document).await?,
-        };
+        let (document_id, job_id, created) = insert_or_find(&mut scope, caller.user_id, document).await?;
         if let Some(key) = idempotency {
             remember_key(&mut scope, caller.user_id, key, document_id, job_id).await?;
         }
@@ -325,6 +323,24 @@ async fn remember_key(
     Ok(())
 }
 
+/// Writes the document, or finds the one with the same content.
+async fn insert_or_find(
+    scope: &mut Scope,
+    owner: UserId,
+    document: &PreparedDocument,
+) -> StoreResult<(DocumentId, JobId, bool)> {
+    for _ in 0..MAX_TURNS {
+        if let Some((document_id, job_id)) = insert(scope, owner, document).await? {
+            return Ok((document_id, job_id, true));
+        }
+        // None if the other document was deleted between the two statements: then there is room for this one.
+        if let Some(found) = again(scope, owner, document).await? {
+            return Ok(found);
+        }
+    }
+    Err(StoreError::from(sqlx::Error::RowNotFound))
+}
+
 /// Writes document, text and job in one statement; none if the owner has this content already.
 async fn insert(
     scope: &mut Scope,
@@ -341,8 +357,9 @@ async fn insert(
          ), r AS (
              INSERT INTO document_revisions (document_id, revision, owner_id, content) SELECT id, 1, $2, $12 FROM d
          )
-         INSERT INTO jobs (id, owner_id, document_id, revision, priority, options, max_attempts, traceparent)
-         SELECT $11, $2, id, 1, $13, $14, $15, $16 FROM d",
+         INSERT INTO jobs (id, owner_id, document_id, revision, priority, options, max_attempts, traceparent,
+                           size_bytes)
+         SELECT $11, $2, id, 1, $13, $14, $15, $16, $10 FROM d",
     )
     .bind(document_id)
     .bind(owner)
@@ -371,23 +388,25 @@ async fn again(
     scope: &mut Scope,
     owner: UserId,
     document: &PreparedDocument,
-) -> StoreResult<(DocumentId, JobId, bool)> {
-    let (id, revision, job_id, status): (DocumentId, i32, JobId, String) = sqlx::query_as(
+) -> StoreResult<Option<(DocumentId, JobId, bool)>> {
+    let known: Option<(DocumentId, i32, JobId, String)> = sqlx::query_as(
         "SELECT d.id, d.revision, d.job_id, j.status FROM documents d JOIN jobs j ON j.id = d.job_id
          WHERE d.owner_id = $1 AND d.content_hash = $2 FOR UPDATE OF d",
     )
     .bind(owner)
     .bind(document.content_hash.as_slice())
-    .fetch_one(&mut **scope)
+    .fetch_optional(&mut **scope)
     .await?;
+    let Some((id, revision, job_id, status)) = known else { return Ok(None) };
     if !document.force || !JobStatus::parse(&status).is_some_and(JobStatus::is_final) {
-        return Ok((id, job_id, false));
+        return Ok(Some((id, job_id, false)));
     }
     let new_job = JobId::new();
     sqlx::query(
         "WITH d AS (UPDATE documents SET job_id = $1, updated_at = now() WHERE id = $2 RETURNING id)
-         INSERT INTO jobs (id, owner_id, document_id, revision, priority, options, max_attempts, traceparent)
-         SELECT $1, $3, id, $4, $5, $6, $7, $8 FROM d",
+         INSERT INTO jobs (id, owner_id, document_id, revision, priority, options, max_attempts, traceparent,
+                           size_bytes)
+         SELECT $1, $3, id, $4, $5, $6, $7, $8, $9 FROM d",
     )
     .bind(new_job)
     .bind(id)
@@ -397,9 +416,10 @@ async fn again(
     .bind(Json(&document.options))
     .bind(MAX_ATTEMPTS)
     .bind(&document.traceparent)
+    .bind(document.size_bytes)
     .execute(&mut **scope)
     .await?;
-    Ok((id, new_job, true))
+    Ok(Some((id, new_job, true)))
 }
 
 pub(super) async fn document_in(scope: &mut Scope, id: DocumentId) -> StoreResult<Option<Document>> {

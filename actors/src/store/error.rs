@@ -11,6 +11,12 @@ pub struct StoreError(#[from] sqlx::Error);
 pub type StoreResult<T> = Result<T, StoreError>;
 
 impl StoreError {
+    /// The database did not answer in time.
+    #[must_use]
+    pub fn timed_out() -> Self {
+        Self(sqlx::Error::PoolTimedOut)
+    }
+
     /// Whether the database is away, overloaded or shutting down: the same statement may succeed later.
     #[must_use]
     pub fn is_away(&self) -> bool {

@@ -3,8 +3,9 @@
 //! One transaction locks the jobs, writes entities, relationships and their evidence in a fixed key order, and closes
 //! the jobs whose lease still holds. So a job is closed exactly when its facts are there: twice is the same as once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use kgl_extraction::name_key;
 use sqlx::types::Json;
 
 use super::{Scope, Store, StoreResult, jobs::Lease};
@@ -13,7 +14,7 @@ use crate::domain::{
     graph::evidence_weight,
     ids::{DocumentId, EntityId, JobId, RelationshipId, UserId},
     job::JobResult,
-    merge::{GraphGain, ReadDocument, merge},
+    merge::{GraphGain, ReadDocument, better_name, merge},
 };
 
 /// No entity keeps more other names than this.
@@ -28,30 +29,35 @@ pub struct Reading {
     pub document: ReadDocument,
 }
 
+/// How often a batch is begun again because some of its jobs were called off while it was written.
+const MAX_ROUNDS: usize = 8;
+
 impl Store {
     /// Writes one owner's readings and closes their jobs. Answers, for each reading in order, what its job came to, or
     /// none where the lease no longer held and nothing was written.
     ///
+    /// Jobs are not locked while their facts are written, so that calling one off never waits for that; they are closed
+    /// last, and when the lease of one no longer holds by then, everything is taken back and written without it.
+    ///
     /// # Errors
     /// When the database is away or a statement failed; then nothing was written.
     pub async fn write_graph(&self, owner: UserId, readings: &[Reading]) -> StoreResult<Vec<Option<JobResult>>> {
-        let mut scope = self.owner(owner).await?;
-        let held = lock_jobs(&mut scope, readings).await?;
-        let alive: Vec<&Reading> = readings.iter().filter(|r| held.contains(&r.lease.job_id)).collect();
-        let documents: Vec<ReadDocument> = alive.iter().map(|r| r.document.clone()).collect();
-        let again = documents_with_facts(&mut scope, &documents).await?;
-        if !again.is_empty() {
-            retract(&mut scope, &again).await?;
+        for _ in 0..MAX_ROUNDS {
+            let mut scope = self.owner(owner).await?;
+            lock_graph(&mut scope, owner).await?;
+            let held = held_jobs(&mut scope, readings).await?;
+            let alive: Vec<&Reading> = readings.iter().filter(|r| held.contains(&r.lease.job_id)).collect();
+            let results = write_in(&mut scope, owner, &alive).await?;
+            if close_jobs(&mut scope, &alive, &results).await? == alive.len() {
+                scope.commit().await?;
+                let mut results: HashMap<JobId, JobResult> =
+                    alive.iter().map(|r| r.lease.job_id).zip(results).collect();
+                return Ok(readings.iter().map(|r| results.remove(&r.lease.job_id)).collect());
+            }
+            scope.rollback().await?;
         }
-        let gain = merge(&documents);
-        let entities = upsert_entities(&mut scope, owner, &gain).await?;
-        let relationships = upsert_relationships(&mut scope, owner, &gain, &entities).await?;
-        insert_mentions(&mut scope, owner, &documents, &gain, &entities).await?;
-        insert_evidence(&mut scope, owner, &documents, &gain, &relationships).await?;
-        close_jobs(&mut scope, &alive, &gain.results).await?;
-        scope.commit().await?;
-        let mut results: HashMap<JobId, JobResult> = alive.iter().map(|r| r.lease.job_id).zip(gain.results).collect();
-        Ok(readings.iter().map(|r| results.remove(&r.lease.job_id)).collect())
+        // Somebody keeps calling jobs of this batch off; alone, each of them is decided in a round or two.
+        Err(sqlx::Error::WorkerCrashed.into())
     }
 
     /// Deletes a document and everything that only it said. Whether there was one.
@@ -60,11 +66,14 @@ impl Store {
     /// When the database is away.
     pub async fn delete_document(&self, caller: &Caller, id: DocumentId) -> StoreResult<bool> {
         let mut scope = self.scope(caller).await?;
-        // Whoever writes this document's facts at the moment holds these rows; whoever comes later finds them gone.
-        sqlx::query("SELECT id FROM jobs WHERE document_id = $1 ORDER BY id FOR UPDATE")
+        let owner: Option<UserId> = sqlx::query_scalar("SELECT owner_id FROM documents WHERE id = $1")
             .bind(id)
-            .execute(&mut *scope)
+            .fetch_optional(&mut *scope)
             .await?;
+        let Some(owner) = owner else { return Ok(false) };
+        lock_graph(&mut scope, owner).await?;
+        // A new job for it cannot be added now, and whoever reads it finds its jobs gone.
+        sqlx::query("SELECT FROM documents WHERE id = $1 FOR UPDATE").bind(id).execute(&mut *scope).await?;
         retract(&mut scope, &[id]).await?;
         let done = sqlx::query("DELETE FROM documents WHERE id = $1").bind(id).execute(&mut *scope).await?;
         scope.commit().await?;
@@ -72,11 +81,21 @@ impl Store {
     }
 }
 
-/// Locks the jobs in order of their ids and answers those whose lease still holds.
-async fn lock_jobs(scope: &mut Scope, readings: &[Reading]) -> StoreResult<HashSet<JobId>> {
+/// Lets one transaction at a time change an owner's graph, whichever process it is in: adding facts and taking them out
+/// lock rows in different orders.
+async fn lock_graph(scope: &mut Scope, owner: UserId) -> StoreResult<()> {
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))")
+        .bind(owner)
+        .execute(&mut **scope)
+        .await?;
+    Ok(())
+}
+
+/// Those jobs whose lease still holds.
+async fn held_jobs(scope: &mut Scope, readings: &[Reading]) -> StoreResult<HashSet<JobId>> {
     let rows: Vec<JobId> = sqlx::query_scalar(
         "SELECT j.id FROM jobs j JOIN unnest($1::uuid[], $2::bigint[]) AS l(id, fence) ON j.id = l.id
-         WHERE j.fence = l.fence AND j.status = 'processing' ORDER BY j.id FOR UPDATE OF j",
+         WHERE j.fence = l.fence AND j.status = 'processing'",
     )
     .bind(readings.iter().map(|r| r.lease.job_id).collect::<Vec<_>>())
     .bind(readings.iter().map(|r| r.lease.fence).collect::<Vec<_>>())
@@ -85,8 +104,23 @@ async fn lock_jobs(scope: &mut Scope, readings: &[Reading]) -> StoreResult<HashS
     Ok(rows.into_iter().collect())
 }
 
+/// Writes what the readings say, in place of what an earlier job read in the same documents.
+async fn write_in(scope: &mut Scope, owner: UserId, readings: &[&Reading]) -> StoreResult<Vec<JobResult>> {
+    let documents: Vec<&ReadDocument> = readings.iter().map(|r| &r.document).collect();
+    let again = documents_with_facts(scope, &documents).await?;
+    if !again.is_empty() {
+        retract(scope, &again).await?;
+    }
+    let gain = merge(&documents);
+    let entities = upsert_entities(scope, owner, &gain).await?;
+    let relationships = upsert_relationships(scope, owner, &gain, &entities).await?;
+    insert_mentions(scope, owner, &documents, &gain, &entities).await?;
+    insert_evidence(scope, owner, &documents, &gain, &relationships).await?;
+    Ok(gain.results)
+}
+
 /// Those of the documents that an earlier job wrote already: what that one said is taken out first.
-async fn documents_with_facts(scope: &mut Scope, documents: &[ReadDocument]) -> StoreResult<Vec<DocumentId>> {
+async fn documents_with_facts(scope: &mut Scope, documents: &[&ReadDocument]) -> StoreResult<Vec<DocumentId>> {
     Ok(sqlx::query_scalar(
         "SELECT d.id FROM unnest($1::uuid[]) AS d(id)
          WHERE EXISTS (SELECT FROM entity_mentions m WHERE m.document_id = d.id)",
@@ -104,23 +138,32 @@ async fn upsert_entities(scope: &mut Scope, owner: UserId, gain: &GraphGain) -> 
     // Aliases cannot travel as an array of arrays, which PostgreSQL wants rectangular: they go as JSON.
     let ids: Vec<(EntityId, String, String)> = sqlx::query_as(
         "INSERT INTO entities AS e (id, owner_id, name, name_key, type, aliases, confidence, evidence_weight,
-             mention_count, source, source_type, metadata, created_by)
+             mention_count, first_document, source, source_type, metadata, created_by)
          SELECT n.id, $1, n.name, n.name_key, n.type,
-                ARRAY(SELECT a FROM jsonb_array_elements_text(n.aliases) a WHERE a <> n.name LIMIT $11),
-                1 - exp(-n.weight / 1e6::float8), n.weight, n.mentions, n.source, n.source_type, n.metadata, $1
+                ARRAY(SELECT a FROM jsonb_array_elements_text(n.aliases) a WHERE a <> n.name
+                      ORDER BY a COLLATE \"C\" LIMIT $11),
+                1 - exp(-n.weight / 1e6::float8), n.weight, n.mentions, n.first_document, n.source, n.source_type,
+                n.metadata, $1
          FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::bigint[], $8::bigint[],
-                     $9::text[], $10::text[], $12::jsonb[])
-           AS n(id, name, name_key, type, aliases, weight, mentions, source, source_type, metadata)
+                     $9::text[], $10::text[], $12::jsonb[], $13::uuid[])
+           AS n(id, name, name_key, type, aliases, weight, mentions, source, source_type, metadata, first_document)
          ON CONFLICT (owner_id, type, name_key) DO UPDATE SET
              evidence_weight = e.evidence_weight + excluded.evidence_weight,
              mention_count = e.mention_count + excluded.mention_count,
              confidence = CASE e.origin WHEN 'manual' THEN e.confidence
                           ELSE 1 - exp(-(e.evidence_weight + excluded.evidence_weight) / 1e6::float8) END,
-             aliases = CASE WHEN excluded.aliases || excluded.name <@ e.aliases || e.name THEN e.aliases
-                       ELSE ARRAY(SELECT DISTINCT a FROM unnest(e.aliases || excluded.aliases || excluded.name) a
-                                  WHERE a <> e.name ORDER BY a LIMIT $11) END,
+             name = better_entity_name(e, excluded.name),
+             aliases = CASE WHEN (excluded.aliases || excluded.name) <@ (e.aliases || e.name) THEN e.aliases
+                       ELSE ARRAY(SELECT a FROM (SELECT DISTINCT a COLLATE \"C\" AS a
+                                                 FROM unnest(e.aliases || e.name || excluded.aliases || excluded.name) a) s
+                                  WHERE a <> better_entity_name(e, excluded.name) ORDER BY a LIMIT $11) END,
              metadata = CASE WHEN excluded.metadata <@ e.metadata THEN e.metadata
                         ELSE excluded.metadata || e.metadata END,
+             (first_document, source, source_type) =
+                 (SELECT CASE WHEN older THEN excluded.first_document ELSE e.first_document END,
+                         CASE WHEN older THEN excluded.source ELSE e.source END,
+                         CASE WHEN older THEN excluded.source_type ELSE e.source_type END
+                  FROM (SELECT e.origin = 'extracted' AND excluded.first_document < e.first_document) AS o(older)),
              updated_at = now()
          RETURNING e.id, e.type, e.name_key",
     )
@@ -136,6 +179,7 @@ async fn upsert_entities(scope: &mut Scope, owner: UserId, gain: &GraphGain) -> 
     .bind(rows.iter().map(|(_, e)| e.source_type.as_str()).collect::<Vec<_>>())
     .bind(MAX_ALIASES)
     .bind(rows.iter().map(|(_, e)| Json(&e.metadata)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, e)| e.first_document).collect::<Vec<_>>())
     .fetch_all(&mut **scope)
     .await?;
     let by_key: HashMap<(&str, &str), EntityId> =
@@ -200,7 +244,7 @@ async fn upsert_relationships(
 async fn insert_mentions(
     scope: &mut Scope,
     owner: UserId,
-    documents: &[ReadDocument],
+    documents: &[&ReadDocument],
     gain: &GraphGain,
     entities: &[EntityId],
 ) -> StoreResult<()> {
@@ -232,7 +276,7 @@ async fn insert_mentions(
 async fn insert_evidence(
     scope: &mut Scope,
     owner: UserId,
-    documents: &[ReadDocument],
+    documents: &[&ReadDocument],
     gain: &GraphGain,
     relationships: &[RelationshipId],
 ) -> StoreResult<()> {
@@ -263,14 +307,17 @@ async fn insert_evidence(
     Ok(())
 }
 
-async fn close_jobs(scope: &mut Scope, readings: &[&Reading], results: &[JobResult]) -> StoreResult<()> {
-    sqlx::query(
+/// Closes the jobs whose lease still holds, and answers how many those were.
+async fn close_jobs(scope: &mut Scope, readings: &[&Reading], results: &[JobResult]) -> StoreResult<usize> {
+    let done = sqlx::query(
         "UPDATE jobs j SET status = 'completed', result = n.result, error_message = NULL, finished_at = clock_timestamp(),
-                leased_by = NULL, leased_until = NULL, progress_stage = 'done',
-                progress_done = greatest(n.sentences, 1), progress_total = greatest(n.sentences, 1)
-         FROM unnest($1::uuid[], $2::jsonb[], $3::int[]) AS n(id, result, sentences) WHERE j.id = n.id",
+                leased_by = NULL, leased_until = NULL, progress_stage = 'done', progress_done = n.sentences,
+                progress_total = n.sentences
+         FROM unnest($1::uuid[], $2::bigint[], $3::jsonb[], $4::int[]) AS n(id, fence, result, sentences)
+         WHERE j.id = n.id AND j.fence = n.fence AND j.status = 'processing'",
     )
     .bind(readings.iter().map(|r| r.lease.job_id).collect::<Vec<_>>())
+    .bind(readings.iter().map(|r| r.lease.fence).collect::<Vec<_>>())
     .bind(results.iter().map(Json).collect::<Vec<_>>())
     .bind(
         readings
@@ -280,7 +327,7 @@ async fn close_jobs(scope: &mut Scope, readings: &[&Reading], results: &[JobResu
     )
     .execute(&mut **scope)
     .await?;
-    Ok(())
+    Ok(usize::try_from(done.rows_affected()).unwrap_or(usize::MAX))
 }
 
 /// Takes out of the graph what these documents put in: the graph becomes what it would be had they never come. What
@@ -347,19 +394,15 @@ async fn retract_entities(scope: &mut Scope, documents: &[DocumentId]) -> StoreR
         "UPDATE entities e SET evidence_weight = e.evidence_weight - n.weight,
              mention_count = e.mention_count - n.mentions,
              confidence = CASE e.origin WHEN 'manual' THEN e.confidence
-                          ELSE 1 - exp(-(e.evidence_weight - n.weight) / 1e6::float8) END,
-             aliases = CASE e.origin WHEN 'manual' THEN e.aliases
-                       ELSE ARRAY(SELECT DISTINCT m.quote FROM entity_mentions m
-                                  WHERE m.entity_id = e.id AND m.quote <> e.name ORDER BY m.quote LIMIT $4) END,
-             updated_at = now()
+                          ELSE 1 - exp(-(e.evidence_weight - n.weight) / 1e6::float8) END, updated_at = now()
          FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, weight, mentions) WHERE e.id = n.id",
     )
     .bind(&ids)
     .bind(&weights)
     .bind(&counts)
-    .bind(MAX_ALIASES)
     .execute(&mut **scope)
     .await?;
+    rename_entities(scope, &ids).await?;
     // An entity that somebody tied a relationship to by hand stays, without mentions.
     sqlx::query(
         "DELETE FROM entities e WHERE e.id = ANY($1) AND e.mention_count = 0 AND e.origin = 'extracted'
@@ -385,4 +428,39 @@ fn losses<I: Copy + Eq + std::hash::Hash + Ord>(
     let mut rows: Vec<(I, (i64, i64))> = sums.into_iter().collect();
     rows.sort_unstable_by_key(|(id, _)| *id);
     (rows.iter().map(|r| r.0).collect(), rows.iter().map(|r| r.1.0).collect(), rows.iter().map(|r| r.1.1).collect())
+}
+
+/// Derives names, aliases and sources anew from the mentions that are left, as the documents behind those would have
+/// made them.
+async fn rename_entities(scope: &mut Scope, ids: &[EntityId]) -> StoreResult<()> {
+    let left: Vec<(EntityId, String, Vec<String>, DocumentId)> = sqlx::query_as(
+        "SELECT e.id, e.name_key, array_agg(DISTINCT m.quote), min(m.document_id::text)::uuid
+         FROM entities e JOIN entity_mentions m ON m.entity_id = e.id
+         WHERE e.id = ANY($1) AND e.origin = 'extracted' GROUP BY e.id",
+    )
+    .bind(ids)
+    .fetch_all(&mut **scope)
+    .await?;
+    let named: Vec<(String, BTreeSet<&str>)> = left.iter().map(|(_, key, quotes, _)| names(key, quotes)).collect();
+    sqlx::query(
+        "UPDATE entities e SET name = n.name, aliases = ARRAY(SELECT jsonb_array_elements_text(n.aliases)),
+             first_document = n.first_document, source = d.source, source_type = d.source_type
+         FROM unnest($1::uuid[], $2::text[], $3::jsonb[], $4::uuid[]) AS n(id, name, aliases, first_document)
+         JOIN documents d ON d.id = n.first_document WHERE e.id = n.id",
+    )
+    .bind(left.iter().map(|row| row.0).collect::<Vec<_>>())
+    .bind(named.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
+    .bind(named.iter().map(|(_, aliases)| Json(aliases)).collect::<Vec<_>>())
+    .bind(left.iter().map(|row| row.3).collect::<Vec<_>>())
+    .execute(&mut **scope)
+    .await?;
+    Ok(())
+}
+
+/// The name and the aliases of an entity of this key that is called so.
+fn names<'a>(key: &str, quotes: &'a [String]) -> (String, BTreeSet<&'a str>) {
+    let spelt = quotes.iter().map(String::as_str).filter(|quote| name_key(quote) == key);
+    let name = spelt.reduce(|one, two| better_name(one, two)).unwrap_or(key).to_owned();
+    let aliases: BTreeSet<&str> = quotes.iter().map(String::as_str).filter(|quote| *quote != name).collect();
+    (name, aliases.into_iter().take(usize::try_from(MAX_ALIASES).unwrap_or_default()).collect())
 }

@@ -19,6 +19,8 @@ pub(crate) mod sessions;
 pub mod statements;
 pub(crate) mod users;
 
+use std::time::Duration;
+
 use sqlx::{AssertSqlSafe, PgPool, PgTransaction, Postgres, QueryBuilder};
 
 pub use self::error::{StoreError, StoreResult};
@@ -26,6 +28,9 @@ use crate::domain::{
     caller::{Caller, Role},
     ids::UserId,
 };
+
+/// How long opening a transaction may take: getting a connection, and a server that does not hang.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// A transaction in somebody's name. Dropped without a commit it is rolled back.
 pub type Scope = PgTransaction<'static>;
@@ -80,7 +85,12 @@ impl Store {
             Role::Admin => "kgl_admin",
         };
         let begin = format!("BEGIN; SET LOCAL ROLE {role}; SET LOCAL app.user_id = '{}'", user.0);
-        Ok(self.service.begin_with(AssertSqlSafe(begin)).await?)
+        let pool = self.service.clone();
+        // A task of its own, because a caller may go away at any moment: cut short, it would leave the connection in a
+        // transaction that the pool does not know of.
+        let opened = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(begin)).await });
+        let opened = tokio::time::timeout(BEGIN_TIMEOUT, opened).await;
+        Ok(opened.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::WorkerCrashed)??)
     }
 
     /// Closes all connections, waiting for those in use.
