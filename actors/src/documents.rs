@@ -26,8 +26,8 @@ use crate::{
     metrics::ADMISSION_REFUSED,
     store::{
         Store,
-        documents::{Intake, PreparedDocument},
         jobs::Changed,
+        submissions::{Intake, PreparedDocument},
     },
 };
 

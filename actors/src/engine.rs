@@ -16,7 +16,7 @@ use crate::{
     outcomes::Outcomes,
     pipeline::{Addresses, Parts, Tree},
     queue::{JobQueue, postgres::PostgresQueue},
-    store::{Store, jobs::Orphans},
+    store::{Store, leases::Orphans},
 };
 
 /// How often sessions and idempotency keys that have expired are cleared away.

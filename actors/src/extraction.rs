@@ -23,7 +23,7 @@ use crate::{
     intake::IntakeMessage,
     mailbox::{ActorMessage, Address, Letter},
     metrics::{EXTRACTION_DURATION, EXTRACTION_RUNNING},
-    store::{documents::Text, graph_write::Reading, jobs::Lease},
+    store::{documents::Text, graph_write::Reading, leases::Lease},
 };
 
 /// The longest that one document may take. The largest ones need seconds; what needs minutes is stuck.

@@ -18,7 +18,7 @@ use crate::{
     metrics::{POOL_CONNECTIONS, POOL_WAIT, QUEUE_DEPTH, QUEUE_OLDEST_AGE},
     outcomes::Outcomes,
     queue::JobQueue,
-    store::{Store, StoreResult, jobs::QueueState},
+    store::{Store, StoreResult, leases::QueueState},
 };
 
 /// How often stores are probed.

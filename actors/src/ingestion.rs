@@ -22,7 +22,7 @@ use crate::{
     queue::JobQueue,
     store::{
         Store,
-        documents::{Intake, PreparedDocument},
+        submissions::{Intake, PreparedDocument},
     },
 };
 

@@ -4,31 +4,30 @@
 //! Whatever it holds when it dies goes back to the queue when its leases run out; a fencing token keeps a late writer
 //! of such a lease from writing.
 
+mod leasing;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
 
-use futures_util::future::join_all;
+use self::leasing::{in_time, lease_with_texts, persist};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    domain::{
-        ids::{DocumentId, JobId, UserId},
-        verdict::Verdict,
-    },
+    domain::{ids::JobId, verdict::Verdict},
     extraction::{ExtractionMessage, Halt, JobWatch, Work},
     finished::Finished,
     mailbox::{ActorMessage, Address, Letter, ToMyself},
     metrics::{JOB_ATTEMPTS, JOB_DURATION},
     outcomes::Outcomes,
-    queue::{JobQueue, LEASE_TERM},
+    queue::JobQueue,
     store::{
-        Store, StoreError, StoreResult,
+        Store, StoreResult,
         documents::Text,
-        jobs::{Beat, Kind, Lease, QueueState},
+        leases::{Beat, Kind, Lease, QueueState},
     },
 };
 
@@ -45,13 +44,6 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 impl ActorMessage for IntakeMessage {
     const ACTOR: &'static str = "intake";
 }
-
-/// The queue's answer is waited for this long: a connection that hangs must not stop leasing, beating or sweeping.
-const QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
-/// The pause before a verdict that could not be recorded is tried again.
-const SETTLE_PAUSE: Duration = Duration::from_millis(500);
-/// Texts that one batch of leases brings into memory, in bytes; what is beyond goes back for the next one.
-const BATCH_BYTES: usize = 64 << 20;
 
 /// What intake is told.
 pub enum IntakeMessage {
@@ -441,83 +433,7 @@ impl IntakeState {
     }
 }
 
-/// The queue's answer, or an error that it is away.
-async fn in_time<T>(answer: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
-    tokio::time::timeout(QUEUE_TIMEOUT, answer).await.unwrap_or_else(|_| Err(StoreError::timed_out()))
-}
-
-/// Tries until it is done, or until the lease has run out and the queue takes the job back by itself. Whatever is done
-/// this way names the lease's number, so twice is the same as once.
-async fn persist<'a, F>(what: &str, mut attempt: impl FnMut() -> F)
-where
-    F: Future<Output = StoreResult<()>> + 'a,
-{
-    let until = tokio::time::Instant::now() + LEASE_TERM;
-    while let Err(error) = in_time(attempt()).await {
-        if tokio::time::Instant::now() >= until {
-            tracing::warn!(%error, "{what} failed; the lease will run out");
-            return;
-        }
-        tracing::debug!(%error, "{what} failed; trying again");
-        tokio::time::sleep(SETTLE_PAUSE).await;
-    }
-}
-
 fn beat_of(held: &Held) -> Beat {
     let (stage, done, total) = held.watch.progress();
     Beat { job_id: held.lease.job_id, fence: held.lease.fence, stage, done, total }
-}
-
-/// Leases jobs and reads their texts, each owner's in that owner's name.
-async fn lease_with_texts(
-    queue: &dyn JobQueue,
-    store: &Store,
-    kind: Kind,
-    limit: usize,
-) -> StoreResult<Vec<(Lease, Option<Text>)>> {
-    let mut leases = queue.lease(kind, limit).await?;
-    // In the order of their submission: a statement answers in any order.
-    leases.sort_by_key(|lease| lease.job_id);
-    let beyond = beyond_budget(&mut leases);
-    if !beyond.is_empty() {
-        queue.release(beyond).await?;
-    }
-    let mut by_owner: HashMap<UserId, Vec<(DocumentId, i32)>> = HashMap::new();
-    for lease in &leases {
-        by_owner.entry(lease.owner_id).or_default().push((lease.document_id, lease.revision));
-    }
-    let reads = by_owner.iter().map(|(owner, documents)| store.texts(*owner, documents));
-    let mut texts: HashMap<(DocumentId, i32), Text> = HashMap::new();
-    for read in join_all(reads).await {
-        match read {
-            Ok(read) => texts.extend(read.into_iter().map(|text| ((text.document_id, text.revision), text))),
-            Err(error) => {
-                // Nothing of this batch was begun: all of it goes back.
-                let back = leases.iter().map(|lease| (lease.job_id, lease.fence)).collect();
-                queue.release(back).await?;
-                return Err(error);
-            }
-        }
-    }
-    Ok(leases
-        .into_iter()
-        .map(|lease| {
-            let text = texts.remove(&(lease.document_id, lease.revision));
-            (lease, text)
-        })
-        .collect())
-}
-
-/// Takes those leases out whose texts would be too much at once. One is always kept, however large.
-fn beyond_budget(leases: &mut Vec<Lease>) -> Vec<(JobId, i64)> {
-    let mut bytes = 0_usize;
-    let within = leases
-        .iter()
-        .take_while(|lease| {
-            let before = bytes;
-            bytes += usize::try_from(lease.size_bytes).unwrap_or(0);
-            before == 0 || bytes <= BATCH_BYTES
-        })
-        .count();
-    leases.split_off(within).into_iter().map(|lease| (lease.job_id, lease.fence)).collect()
 }

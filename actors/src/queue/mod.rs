@@ -14,7 +14,7 @@ use crate::{
     domain::{ids::JobId, verdict::Verdict},
     store::{
         StoreResult,
-        jobs::{Beat, Kind, Lease, QueueState},
+        leases::{Beat, Kind, Lease, QueueState},
     },
 };
 

@@ -16,7 +16,7 @@ use crate::{
     metrics::{JOB_LEASES_LOST, JOBS_FINISHED},
     store::{
         Store, StoreResult,
-        jobs::{Beat, Kind, Lease, Orphans, QueueState},
+        leases::{Beat, Kind, Lease, Orphans, QueueState},
     },
 };
 

@@ -1,24 +1,21 @@
-//! Writing what documents say into their owner's graph, and taking it out again.
+//! Writing what documents say into their owner's graph. Taking it out again is in `graph_retract`.
 //!
 //! One transaction locks the jobs, writes entities, relationships and their evidence in a fixed key order, and closes
 //! the jobs whose lease still holds. So a job is closed exactly when its facts are there: twice is the same as once.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use kgl_extraction::name_key;
 use sqlx::types::Json;
 
-use super::{Scope, Store, StoreResult, jobs::Lease};
+use super::{Scope, Store, StoreResult, graph_retract::retract, leases::Lease};
 use crate::domain::{
-    caller::Caller,
-    graph::evidence_weight,
     ids::{DocumentId, EntityId, JobId, RelationshipId, UserId},
     job::JobResult,
-    merge::{GraphGain, ReadDocument, better_name, merge},
+    merge::{GraphGain, ReadDocument, merge},
 };
 
 /// No entity keeps more other names than this.
-const MAX_ALIASES: i32 = 50;
+pub(super) const MAX_ALIASES: i32 = 50;
 
 /// A leased document that was read.
 #[derive(Clone, Debug)]
@@ -59,31 +56,11 @@ impl Store {
         // Somebody keeps calling jobs of this batch off; alone, each of them is decided in a round or two.
         Err(sqlx::Error::WorkerCrashed.into())
     }
-
-    /// Deletes a document and everything that only it said. Whether there was one.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn delete_document(&self, caller: &Caller, id: DocumentId) -> StoreResult<bool> {
-        let mut scope = self.scope(caller).await?;
-        let owner: Option<UserId> = sqlx::query_scalar("SELECT owner_id FROM documents WHERE id = $1")
-            .bind(id)
-            .fetch_optional(&mut *scope)
-            .await?;
-        let Some(owner) = owner else { return Ok(false) };
-        lock_graph(&mut scope, owner).await?;
-        // A new job for it cannot be added now, and whoever reads it finds its jobs gone.
-        sqlx::query("SELECT FROM documents WHERE id = $1 FOR UPDATE").bind(id).execute(&mut *scope).await?;
-        retract(&mut scope, &[id]).await?;
-        let done = sqlx::query("DELETE FROM documents WHERE id = $1").bind(id).execute(&mut *scope).await?;
-        scope.commit().await?;
-        Ok(done.rows_affected() > 0)
-    }
 }
 
 /// Lets one transaction at a time change an owner's graph, whichever process it is in: adding facts and taking them out
 /// lock rows in different orders.
-async fn lock_graph(scope: &mut Scope, owner: UserId) -> StoreResult<()> {
+pub(super) async fn lock_graph(scope: &mut Scope, owner: UserId) -> StoreResult<()> {
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))")
         .bind(owner)
         .execute(&mut **scope)
@@ -328,139 +305,4 @@ async fn close_jobs(scope: &mut Scope, readings: &[&Reading], results: &[JobResu
     .execute(&mut **scope)
     .await?;
     Ok(usize::try_from(done.rows_affected()).unwrap_or(usize::MAX))
-}
-
-/// Takes out of the graph what these documents put in: the graph becomes what it would be had they never come. What
-/// somebody made or changed by hand stays.
-async fn retract(scope: &mut Scope, documents: &[DocumentId]) -> StoreResult<()> {
-    retract_relationships(scope, documents).await?;
-    retract_entities(scope, documents).await
-}
-
-async fn retract_relationships(scope: &mut Scope, documents: &[DocumentId]) -> StoreResult<()> {
-    let said: Vec<(RelationshipId, f32, i64)> = sqlx::query_as(
-        "SELECT relationship_id, max(confidence), count(*) FROM relationship_evidence
-         WHERE document_id = ANY($1) GROUP BY relationship_id, document_id",
-    )
-    .bind(documents)
-    .fetch_all(&mut **scope)
-    .await?;
-    let (ids, weights, counts) = losses(said.into_iter());
-    sqlx::query("DELETE FROM relationship_evidence WHERE document_id = ANY($1)")
-        .bind(documents)
-        .execute(&mut **scope)
-        .await?;
-    sqlx::query("SELECT id FROM entity_relationships WHERE id = ANY($1) ORDER BY source_entity_id, target_entity_id, relationship_type FOR UPDATE")
-        .bind(&ids)
-        .execute(&mut **scope)
-        .await?;
-    sqlx::query(
-        "UPDATE entity_relationships r SET evidence_weight = r.evidence_weight - n.weight,
-             evidence_count = r.evidence_count - n.passages,
-             confidence = CASE r.origin WHEN 'manual' THEN r.confidence
-                          ELSE 1 - exp(-(r.evidence_weight - n.weight) / 1e6::float8) END, updated_at = now()
-         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, weight, passages) WHERE r.id = n.id",
-    )
-    .bind(&ids)
-    .bind(&weights)
-    .bind(&counts)
-    .execute(&mut **scope)
-    .await?;
-    sqlx::query("DELETE FROM entity_relationships WHERE id = ANY($1) AND evidence_count = 0 AND origin = 'extracted'")
-        .bind(&ids)
-        .execute(&mut **scope)
-        .await?;
-    Ok(())
-}
-
-async fn retract_entities(scope: &mut Scope, documents: &[DocumentId]) -> StoreResult<()> {
-    let said: Vec<(EntityId, f32, i64)> = sqlx::query_as(
-        "SELECT entity_id, max(confidence), count(*) FROM entity_mentions
-         WHERE document_id = ANY($1) GROUP BY entity_id, document_id",
-    )
-    .bind(documents)
-    .fetch_all(&mut **scope)
-    .await?;
-    let (ids, weights, counts) = losses(said.into_iter());
-    sqlx::query("SELECT id FROM entities WHERE id = ANY($1) ORDER BY type, name_key FOR UPDATE")
-        .bind(&ids)
-        .execute(&mut **scope)
-        .await?;
-    sqlx::query("DELETE FROM entity_mentions WHERE document_id = ANY($1)")
-        .bind(documents)
-        .execute(&mut **scope)
-        .await?;
-    sqlx::query(
-        "UPDATE entities e SET evidence_weight = e.evidence_weight - n.weight,
-             mention_count = e.mention_count - n.mentions,
-             confidence = CASE e.origin WHEN 'manual' THEN e.confidence
-                          ELSE 1 - exp(-(e.evidence_weight - n.weight) / 1e6::float8) END, updated_at = now()
-         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, weight, mentions) WHERE e.id = n.id",
-    )
-    .bind(&ids)
-    .bind(&weights)
-    .bind(&counts)
-    .execute(&mut **scope)
-    .await?;
-    rename_entities(scope, &ids).await?;
-    // An entity that somebody tied a relationship to by hand stays, without mentions.
-    sqlx::query(
-        "DELETE FROM entities e WHERE e.id = ANY($1) AND e.mention_count = 0 AND e.origin = 'extracted'
-           AND NOT EXISTS (SELECT FROM entity_relationships r WHERE r.source_entity_id = e.id)
-           AND NOT EXISTS (SELECT FROM entity_relationships r WHERE r.target_entity_id = e.id)",
-    )
-    .bind(&ids)
-    .execute(&mut **scope)
-    .await?;
-    Ok(())
-}
-
-/// What each fact loses: the weight of each document's surest evidence, and the number of pieces.
-fn losses<I: Copy + Eq + std::hash::Hash + Ord>(
-    said: impl Iterator<Item = (I, f32, i64)>,
-) -> (Vec<I>, Vec<i64>, Vec<i64>) {
-    let mut sums: HashMap<I, (i64, i64)> = HashMap::new();
-    for (id, confidence, pieces) in said {
-        let sum = sums.entry(id).or_default();
-        sum.0 += evidence_weight(f64::from(confidence));
-        sum.1 += pieces;
-    }
-    let mut rows: Vec<(I, (i64, i64))> = sums.into_iter().collect();
-    rows.sort_unstable_by_key(|(id, _)| *id);
-    (rows.iter().map(|r| r.0).collect(), rows.iter().map(|r| r.1.0).collect(), rows.iter().map(|r| r.1.1).collect())
-}
-
-/// Derives names, aliases and sources anew from the mentions that are left, as the documents behind those would have
-/// made them.
-async fn rename_entities(scope: &mut Scope, ids: &[EntityId]) -> StoreResult<()> {
-    let left: Vec<(EntityId, String, Vec<String>, DocumentId)> = sqlx::query_as(
-        "SELECT e.id, e.name_key, array_agg(DISTINCT m.quote), min(m.document_id::text)::uuid
-         FROM entities e JOIN entity_mentions m ON m.entity_id = e.id
-         WHERE e.id = ANY($1) AND e.origin = 'extracted' GROUP BY e.id",
-    )
-    .bind(ids)
-    .fetch_all(&mut **scope)
-    .await?;
-    let named: Vec<(String, BTreeSet<&str>)> = left.iter().map(|(_, key, quotes, _)| names(key, quotes)).collect();
-    sqlx::query(
-        "UPDATE entities e SET name = n.name, aliases = ARRAY(SELECT jsonb_array_elements_text(n.aliases)),
-             first_document = n.first_document, source = d.source, source_type = d.source_type
-         FROM unnest($1::uuid[], $2::text[], $3::jsonb[], $4::uuid[]) AS n(id, name, aliases, first_document)
-         JOIN documents d ON d.id = n.first_document WHERE e.id = n.id",
-    )
-    .bind(left.iter().map(|row| row.0).collect::<Vec<_>>())
-    .bind(named.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
-    .bind(named.iter().map(|(_, aliases)| Json(aliases)).collect::<Vec<_>>())
-    .bind(left.iter().map(|row| row.3).collect::<Vec<_>>())
-    .execute(&mut **scope)
-    .await?;
-    Ok(())
-}
-
-/// The name and the aliases of an entity of this key that is called so.
-fn names<'a>(key: &str, quotes: &'a [String]) -> (String, BTreeSet<&'a str>) {
-    let spelt = quotes.iter().map(String::as_str).filter(|quote| name_key(quote) == key);
-    let name = spelt.reduce(|one, two| better_name(one, two)).unwrap_or(key).to_owned();
-    let aliases: BTreeSet<&str> = quotes.iter().map(String::as_str).filter(|quote| *quote != name).collect();
-    (name, aliases.into_iter().take(usize::try_from(MAX_ALIASES).unwrap_or_default()).collect())
 }

@@ -11,12 +11,15 @@ pub mod documents;
 pub(crate) mod entities;
 pub mod error;
 pub(crate) mod graph_reads;
+mod graph_retract;
 pub mod graph_write;
 pub mod jobs;
+pub mod leases;
 pub mod migrations;
 pub(crate) mod relationships;
 pub(crate) mod sessions;
 pub mod statements;
+pub mod submissions;
 pub(crate) mod users;
 
 use std::time::Duration;
