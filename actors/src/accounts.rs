@@ -28,6 +28,7 @@ use crate::{
         ids::{SessionId, UserId},
         user::{NewUser, TokenPair, User},
     },
+    engine::StartError,
     store::{Store, StoreError, sessions, users},
 };
 
@@ -79,6 +80,21 @@ pub enum AccountsStartError {
     Database(#[from] StoreError),
 }
 
+impl From<AccountsStartError> for StartError {
+    /// A key that cannot be used is a wrong setting, and its message begins with the setting's name.
+    fn from(error: AccountsStartError) -> Self {
+        let text = error.to_string();
+        let variable = ["KGL_JWT_SECRET", "KGL_JWT_PRIVATE_KEY_FILE"].into_iter().find_map(|variable| {
+            text.strip_prefix(variable)?.strip_prefix(": ").map(|issue| (variable, issue.to_owned()))
+        });
+        match (variable, error) {
+            (Some((variable, issue)), _) => StartError::Setting { variable, issue },
+            (None, AccountsStartError::Database(error)) => StartError::Database(error),
+            (None, _) => StartError::Other(text),
+        }
+    }
+}
+
 /// Accounts, logins and tokens. Cheap to clone.
 #[derive(Clone)]
 pub struct Accounts {
@@ -95,6 +111,15 @@ struct Inner {
 }
 
 impl Accounts {
+    /// Whether there are keys to sign with; before anything is started that would have to be stopped again.
+    ///
+    /// # Errors
+    /// When there is no usable key.
+    pub async fn check_keys(settings: AccountSettings) -> Result<(), AccountsStartError> {
+        let loaded = tokio::task::spawn_blocking(move || KeyRing::load(&settings, Utc::now()).map(drop)).await;
+        Ok(loaded.map_err(PasswordError::from)??)
+    }
+
     /// Loads the keys and the recently ended sessions, and goes on following the latter until the last clone is gone.
     ///
     /// # Errors

@@ -160,7 +160,11 @@ fn prepare(new: NewDocument) -> Result<PreparedDocument> {
         return Err(Error::invalid("content", "holds no text"));
     }
     let size_bytes = i32::try_from(new.content.len()).map_err(|_| Error::Internal)?;
-    let title = new.title.or(plain.title).map(|title| title.trim().chars().take(MAX_TITLE_CHARS).collect::<String>());
+    let title = new
+        .title
+        .or(plain.title)
+        .or(new.file_name)
+        .map(|title| title.trim().chars().take(MAX_TITLE_CHARS).collect::<String>());
     Ok(PreparedDocument {
         title: title.filter(|title| !title.is_empty()),
         content_hash: PreparedDocument::hash(&new.content),
@@ -286,6 +290,7 @@ mod tests {
     fn new(content: &str, content_type: ContentType) -> NewDocument {
         NewDocument {
             title: None,
+            file_name: None,
             content: content.into(),
             content_type,
             source: None,

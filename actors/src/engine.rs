@@ -81,9 +81,6 @@ pub enum StartError {
     /// The database did not answer.
     #[error("the database does not answer: {0}")]
     Database(#[from] crate::store::StoreError),
-    /// Accounts could not be started: most often for want of a key to sign with.
-    #[error(transparent)]
-    Accounts(#[from] crate::accounts::AccountsStartError),
     /// Something else.
     #[error("{0}")]
     Other(String),
@@ -127,6 +124,7 @@ impl Engine {
             variable: "KGL_EXTRACTOR",
             issue: format!("there is no extractor of the name {:?}", settings.extractor),
         })?;
+        Accounts::check_keys(account_settings(&settings, settings.database_url.is_none())).await?;
         let database = Database::start(
             settings.database_url.as_deref(),
             &settings.data_dir,

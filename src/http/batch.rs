@@ -82,7 +82,9 @@ pub(crate) async fn submit(call: Call) -> Answer {
     let (call, force) = (&call, force.unwrap_or(false));
     let mut items = documents.into_iter().enumerate();
     let mut outcomes = Vec::new();
-    if let (Some(key), Some((index, document))) = (&key, items.next()) {
+    if let Some(key) = &key
+        && let Some((index, document)) = items.next()
+    {
         // The key is tied to the whole body: if the first item's is taken by another body, so is every item's.
         let first = one(call, document, force, Some(derived(key, index))).await;
         if let Err(problem) = &first

@@ -30,6 +30,8 @@ pub(crate) struct Context {
     pub(crate) route: OnceLock<&'static str>,
     /// The problem that it was answered with, in one line.
     pub(crate) problem: OnceLock<String>,
+    /// The size of the answer's body before compression, in bytes.
+    pub(crate) response_size: OnceLock<u64>,
 }
 
 impl Context {
@@ -48,6 +50,7 @@ impl Context {
             user: OnceLock::new(),
             route: OnceLock::new(),
             problem: OnceLock::new(),
+            response_size: OnceLock::new(),
         }
     }
 }

@@ -15,7 +15,10 @@ use http_body::Body as _;
 use kgl_actors::{access_log::AccessRecord, metrics as names};
 use tower::{Service, ServiceBuilder, ServiceExt, layer::layer_fn, service_fn};
 use tower_http::{
-    compression::CompressionLayer,
+    compression::{
+        CompressionLayer, DefaultPredicate,
+        predicate::{Predicate, SizeAbove},
+    },
     cors::{AllowOrigin, CorsLayer},
 };
 use tracing::Instrument;
@@ -30,6 +33,8 @@ use crate::settings::HttpSettings;
 
 /// Only paths below this are recorded in the access log: probes and pages would drown them.
 const RECORDED: &str = "/api/v1/";
+/// Answers that fit into one packet gain nothing from compression, in bytes.
+const COMPRESS_ABOVE: u64 = 1024;
 /// No API answer is a page; if one is shown as such, it may load and do nothing.
 const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
@@ -56,7 +61,7 @@ where
     ServiceBuilder::new()
         .layer(layer_fn(move |inner| observed(Arc::clone(&settings), Arc::clone(&record), inner)))
         .option_layer(cors)
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(SizeAbove::new(COMPRESS_ABOVE))))
         .layer(layer_fn(answering))
         .service(core)
 }
@@ -102,7 +107,7 @@ where
         let answered = AssertUnwindSafe(inner.clone().oneshot(request)).catch_unwind().boxed();
         async move {
             let problem = match answered.await {
-                Ok(Ok(response)) => return Ok(response),
+                Ok(Ok(response)) => return Ok(sized(response, context.as_deref())),
                 Ok(Err(problem)) => problem,
                 Err(_) => {
                     metrics::counter!(names::HTTP_PANICS).increment(1);
@@ -114,9 +119,17 @@ where
             if let Some(context) = &context {
                 let _ = context.problem.set(problem.summary());
             }
-            Ok(problem.into_response(request_id))
+            Ok(sized(problem.into_response(request_id), context.as_deref()))
         }
     })
+}
+
+/// Notes the size of an answer before compression, which does not know beforehand what it will make of it.
+fn sized(response: Response, context: Option<&Context>) -> Response {
+    if let (Some(context), Some(size)) = (context, response.body().size_hint().exact()) {
+        let _ = context.response_size.set(size);
+    }
+    response
 }
 
 /// Gives a request its ids and its span, and tells of its answer.
@@ -185,7 +198,7 @@ where
             status_code: status.as_u16(),
             response_time_ms: milliseconds,
             request_size_bytes,
-            response_size_bytes: response.body().size_hint().exact().and_then(|n| i64::try_from(n).ok()),
+            response_size_bytes: context.response_size.get().and_then(|n| i64::try_from(*n).ok()),
             ip_address: context.peer,
             user_agent,
             timestamp,

@@ -83,6 +83,7 @@ pub(crate) async fn read(content_type: &str, body: Bytes) -> Result<Form, Proble
     if document.content_type.is_none() {
         document.content_type = Some(upload.kind()?.as_mime().to_owned());
     }
+    document.file_name.clone_from(&upload.name);
     if document.source.is_none() {
         document.source = upload.name;
     }

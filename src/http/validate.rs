@@ -47,6 +47,9 @@ pub(crate) struct SubmitDocument {
     pub(super) priority: Option<Priority>,
     /// What to extract.
     pub(super) extraction: Option<ExtractionRequest>,
+    /// The name of the file that it came in.
+    #[serde(skip)]
+    pub(super) file_name: Option<String>,
 }
 
 /// What to extract.
@@ -84,6 +87,7 @@ impl SubmitDocument {
         let extraction = self.extraction.unwrap_or_default();
         Ok(NewDocument {
             title: self.title.map(|title| title.trim().to_owned()).filter(|title| !title.is_empty()),
+            file_name: self.file_name,
             content: self.content,
             content_type,
             source: self.source.filter(|source| !source.is_empty()),

@@ -57,6 +57,8 @@ impl SourceType {
 pub struct NewDocument {
     /// Its title; without one, what the content itself gives.
     pub title: Option<String>,
+    /// Its title where neither its submitter nor its content gives one: the name of its file.
+    pub file_name: Option<String>,
     /// The content as it came, before it becomes plain text.
     pub content: String,
     /// What the content is.

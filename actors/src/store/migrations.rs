@@ -28,6 +28,12 @@ pub enum MigrationError {
          managed services: enable the extension `vector`), or unset DATABASE_URL to use the embedded server"
     )]
     NoVector,
+    /// pgvector is installed on the server, but only a superuser may create it in the database.
+    #[error(
+        "only a superuser may create pgvector in a database: have one run `CREATE EXTENSION vector` in this database \
+         once; the rest needs no such rights"
+    )]
+    VectorByAdministrator,
     /// Another extension of PostgreSQL's own contrib set is missing.
     #[error("this PostgreSQL server lacks the contrib extension {0}; install the package postgresql-contrib")]
     NoExtension(&'static str),
@@ -154,8 +160,11 @@ pub async fn down(options: &PgConnectOptions, to: i64) -> Result<Vec<i64>, Migra
 
 /// The versions applied now, with the checksums of their scripts, oldest first.
 async fn applied(connection: &mut PgConnection) -> Result<Vec<(i64, Cow<'static, [u8]>)>, MigrationError> {
-    sqlx::raw_sql(BOOTSTRAP).execute(&mut *connection).await?;
-    connection.ensure_migrations_table(APPLIED_TABLE).await?;
+    sqlx::raw_sql(BOOTSTRAP).execute(&mut *connection).await.map_err(not_allowed_or)?;
+    connection.ensure_migrations_table(APPLIED_TABLE).await.map_err(|e| match e {
+        MigrateError::Execute(source) => not_allowed_or(source),
+        other => MigrationError::Bookkeeping(other),
+    })?;
     let applied = connection.list_applied_migrations(APPLIED_TABLE).await?;
     Ok(applied.into_iter().map(|m| (m.version, m.checksum)).collect())
 }
@@ -251,6 +260,16 @@ async fn check_server(connection: &mut PgConnection) -> Result<(), MigrationErro
     if !has("vector") {
         return Err(MigrationError::NoVector);
     }
+    let may_create: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'vector')
+             OR current_setting('is_superuser') = 'on'
+             OR EXISTS (SELECT FROM pg_available_extension_versions WHERE name = 'vector' AND trusted)",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if !may_create {
+        return Err(MigrationError::VectorByAdministrator);
+    }
     match ["pg_trgm", "btree_gin"].into_iter().find(|name| !has(name)) {
         Some(name) => Err(MigrationError::NoExtension(name)),
         None => Ok(()),
@@ -259,15 +278,21 @@ async fn check_server(connection: &mut PgConnection) -> Result<(), MigrationErro
 
 fn explain(error: MigrateError, version: i64) -> MigrationError {
     match error {
-        MigrateError::ExecuteMigration(source, _) => {
-            let code = source.as_database_error().and_then(|e| e.code()).unwrap_or_default().into_owned();
-            match code.as_str() {
-                "42501" => MigrationError::NotAllowed("create roles, extensions or tables"),
-                _ => MigrationError::Failed { version, source },
-            }
-        }
+        MigrateError::ExecuteMigration(source, _) if lacks_right(&source) => NOT_ALLOWED,
+        MigrateError::ExecuteMigration(source, _) => MigrationError::Failed { version, source },
         other => MigrationError::Bookkeeping(other),
     }
+}
+
+const NOT_ALLOWED: MigrationError = MigrationError::NotAllowed("create roles, extensions or tables");
+
+fn lacks_right(error: &sqlx::Error) -> bool {
+    // 42501: insufficient_privilege
+    error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == "42501")
+}
+
+fn not_allowed_or(error: sqlx::Error) -> MigrationError {
+    if lacks_right(&error) { NOT_ALLOWED } else { MigrationError::Database(error) }
 }
 
 #[cfg(test)]
