@@ -84,15 +84,17 @@ async fn bind(variable: &'static str, address: &str) -> anyhow::Result<TcpListen
 /// Tells scripts (one line on standard output) and people (a few on standard error) where the service is.
 fn announce(settings: &Settings, engine: &Engine, address: SocketAddr) -> anyhow::Result<()> {
     let url = format!("http://{address}");
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "listening on {url}").and_then(|()| out.flush()).context("standard output")?;
-    drop(out);
+    let line = format!("listening on {url}");
     // A wildcard is an address to listen on, not one to go to.
     let url = match address {
         _ if !address.ip().is_unspecified() => url,
         _ => format!("http://localhost:{}", address.port()),
     };
     let account = development::account(&settings.engine.data_dir, engine.development_account(), &url)?;
+    // Who waits for this line goes on at once, and may look for the account's file.
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).context("standard output")?;
+    drop(out);
     eprintln!();
     eprintln!("  Knowledge Graph Lab is ready.");
     eprintln!("    Page      {url}/");

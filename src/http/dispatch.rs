@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, header::ALLOW};
+use http::{HeaderValue, Method, Request, StatusCode, header::ALLOW, request::Parts};
 use kgl_actors::domain::error::Error;
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
@@ -26,19 +26,31 @@ use super::{
 /// # Errors
 /// Every error of the front and of the engine, as the problem that it is to the client.
 pub(crate) async fn answer(app: Arc<App>, request: Request<Body>) -> Answer {
-    let Some(context) = request.extensions().get::<Arc<Context>>().cloned() else {
+    let (parts, body) = request.into_parts();
+    let mut unread = Some(body);
+    let answered = dispatch(app, parts, &mut unread).await;
+    // A refusal that closes the connection under a client which is still sending would never be read by it.
+    if let (Err(_), Some(body)) = (&answered, unread) {
+        extract::linger(body).await;
+    }
+    answered
+}
+
+/// Answers a request. The body is taken out once it is about to be read.
+async fn dispatch(app: Arc<App>, parts: Parts, body: &mut Option<Body>) -> Answer {
+    let Some(context) = parts.extensions.get::<Arc<Context>>().cloned() else {
         tracing::error!("a request came in without its context");
         return Err(Problem::internal());
     };
     // The table lives in `app`, which the call takes along: so the row is copied.
-    let (entry, params) = match app.routes.resolve(request.method(), request.uri().path()) {
+    let (entry, params) = match app.routes.resolve(&parts.method, parts.uri.path()) {
         Resolved::Found(entry, params) => (entry.clone(), params),
-        Resolved::OtherMethods(methods) if request.method() == Method::OPTIONS => return options(&methods),
+        Resolved::OtherMethods(methods) if parts.method == Method::OPTIONS => return options(&methods),
         Resolved::OtherMethods(methods) => return Err(Problem::method_not_allowed(&methods)),
         Resolved::Unknown => return Err(Problem::unknown_path()),
     };
     let _ = context.route.set(entry.path);
-    let caller = auth::caller(app.engine.accounts(), request.headers(), entry.access);
+    let caller = auth::caller(app.engine.accounts(), &parts.headers, entry.access);
     if let Ok(Some(caller)) = &caller {
         let _ = context.user.set(caller.user_id);
     }
@@ -50,7 +62,7 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Body>) -> Answer {
     let answered = match standing {
         Some(standing) if !standing.allowed => Err(Problem::rate_limited(standing.reset())),
         _ => match caller {
-            Ok(caller) => admitted(app, request, &entry, params, context, caller).await,
+            Ok(caller) => admitted(app, (parts, body), &entry, params, context, caller).await,
             Err(problem) => Err(problem),
         },
     };
@@ -59,13 +71,12 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Body>) -> Answer {
 
 async fn admitted(
     app: Arc<App>,
-    request: Request<Body>,
+    (parts, body): (Parts, &mut Option<Body>),
     entry: &Entry,
     params: Params,
     context: Arc<Context>,
     caller: Option<kgl_actors::domain::caller::Caller>,
 ) -> Answer {
-    let (parts, body) = request.into_parts();
     let limit = app.settings.request_timeout + preferred_wait(&parts.headers).unwrap_or_default();
     let (body, _room) = read_body(&app, &parts.headers, body, entry.body_limit).await?;
     let call = Call { app, parts, body, context, params, caller };
@@ -76,7 +87,7 @@ async fn admitted(
 async fn read_body(
     app: &App,
     headers: &http::HeaderMap,
-    body: Body,
+    body: &mut Option<Body>,
     limit: usize,
 ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Problem> {
     if limit == 0 {
@@ -90,6 +101,7 @@ async fn read_body(
         // Nobody closes the semaphore, so this is the timeout: too many large bodies at once.
         _ => return Err(Error::Busy { retry_after: wait }.into()),
     };
+    let Some(body) = body.take() else { return Ok((Bytes::new(), None)) };
     Ok((extract::body(headers, body, limit).await?, Some(room)))
 }
 

@@ -63,7 +63,8 @@ async fn receive(headers: &HeaderMap, mut body: Body, limit: usize, idle: Durati
     }
 }
 
-async fn linger(mut body: Body) {
+/// Reads what a client still sends to a request that is answered already, within bounds.
+pub(crate) async fn linger(mut body: Body) {
     let (until, mut left) = (Instant::now() + LINGER, LINGER_BYTES);
     while let Ok(Some(Ok(frame))) = timeout_at(until, body.frame()).await {
         left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
