@@ -28,7 +28,7 @@ use crate::{
         ids::{SessionId, UserId},
         user::{NewUser, TokenPair, User},
     },
-    engine::StartError,
+    start::StartError,
     store::{Store, StoreError, sessions, users},
 };
 

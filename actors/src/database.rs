@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use kgl_embedded::{Postgres, Settings};
 
 use crate::{
-    engine::StartError,
+    start::StartError,
     store::{Store, StoreError, connect, connect::Target, migrations},
 };
 

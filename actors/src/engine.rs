@@ -1,6 +1,6 @@
 //! The engine: everything started in order, its handles, and everything stopped in the opposite order.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Mutex;
 
@@ -16,6 +16,7 @@ use crate::{
     outcomes::Outcomes,
     pipeline::{Addresses, Parts, Tree},
     queue::{JobQueue, postgres::PostgresQueue},
+    start::{DevelopmentAccount, EngineSettings, StartError},
     store::{Store, leases::Orphans},
 };
 
@@ -26,74 +27,6 @@ const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(600);
 const SERVER_WATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// What the database is given, of the drain's time, to close its connections and stop.
 const STOP_RESERVE: Duration = Duration::from_millis(1500);
-
-/// What the engine is told at its start.
-#[derive(Clone)]
-pub struct EngineSettings {
-    /// Where the embedded server and generated secrets live.
-    pub data_dir: PathBuf,
-    /// The server to use instead of the embedded one.
-    pub database_url: Option<String>,
-    /// A PostgreSQL bundle to use instead of the one in this binary.
-    pub postgres_bundle: Option<PathBuf>,
-    /// Database connections for callers.
-    pub database_connections: u32,
-    /// Whether this is production: secrets must be given, and no account is made up.
-    pub production: bool,
-    /// The secret that signs access tokens; in development one is generated into `data_dir`.
-    pub jwt_secret: Option<String>,
-    /// The PEM file of an EdDSA or RSA private key that signs access tokens instead.
-    pub jwt_private_key_file: Option<PathBuf>,
-    /// The first admin, made at first start.
-    pub admin: Option<AdminAccount>,
-    /// Which extractor reads documents: `builtin` or `noop`.
-    pub extractor: String,
-    /// Documents that are extracted at the same time.
-    pub workers: usize,
-}
-
-/// The first admin's credentials.
-#[derive(Clone)]
-pub struct AdminAccount {
-    /// E-mail.
-    pub email: String,
-    /// Password.
-    pub password: String,
-}
-
-/// Why the engine did not start; one line for the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A setting is wrong; names the variable.
-    #[error("{variable}: {issue}")]
-    Setting {
-        /// The environment variable.
-        variable: &'static str,
-        /// What is wrong with it.
-        issue: String,
-    },
-    /// The embedded server did not start.
-    #[error("embedded PostgreSQL: {0}")]
-    Embedded(String),
-    /// The schema could not be brought up to date.
-    #[error(transparent)]
-    Migration(#[from] crate::store::migrations::MigrationError),
-    /// The database did not answer.
-    #[error("the database does not answer: {0}")]
-    Database(#[from] crate::store::StoreError),
-    /// Something else.
-    #[error("{0}")]
-    Other(String),
-}
-
-/// A sign-in that the first development start made up, for the operator's eyes.
-#[derive(Clone)]
-pub struct DevelopmentAccount {
-    /// E-mail.
-    pub email: String,
-    /// Password.
-    pub password: String,
-}
 
 /// The running engine. Cheap to clone.
 #[derive(Clone)]

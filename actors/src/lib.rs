@@ -24,7 +24,9 @@ pub mod metrics;
 pub mod outcomes;
 mod pipeline;
 pub mod queue;
+mod start;
 pub mod store;
 pub mod supervision;
 
-pub use engine::{AdminAccount, DevelopmentAccount, Engine, EngineSettings, StartError};
+pub use engine::Engine;
+pub use start::{AdminAccount, DevelopmentAccount, EngineSettings, StartError};

@@ -6,7 +6,8 @@ use crate::{
     accounts::Accounts,
     database::Database,
     domain::user::{NewUser, User},
-    engine::{EngineSettings, StartError, account_settings},
+    engine::account_settings,
+    start::{EngineSettings, StartError},
     store::migrations::{self, VersionStatus},
 };
 

@@ -9,7 +9,7 @@ use crate::{
         error::{Error, Result},
         user::{NewUser, User},
     },
-    engine::DevelopmentAccount,
+    start::DevelopmentAccount,
     store::users,
 };
 

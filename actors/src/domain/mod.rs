@@ -12,3 +12,4 @@ pub mod merge;
 pub mod page;
 pub mod user;
 pub mod verdict;
+pub mod view;

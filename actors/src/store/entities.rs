@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{Scope, StoreResult, push_owner_range};
 use crate::{
+    domain::view::EntityFilter,
     domain::{
         caller::{Caller, Role},
         document::SourceType,
@@ -13,7 +14,6 @@ use crate::{
         ids::EntityId,
         page::Page,
     },
-    graph::EntityFilter,
 };
 
 /// What an [`Entity`] is read from; the table goes by `e`.

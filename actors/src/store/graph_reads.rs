@@ -10,12 +10,12 @@ use super::{
     relationships::relationship_columns,
 };
 use crate::{
+    domain::view::{EvidenceSpan, GraphQuery, MentionSpan},
     domain::{
         caller::Role,
         graph::{Relationship, TextSpan},
         ids::{DocumentId, EntityId, RelationshipId},
     },
-    graph::{EvidenceSpan, GraphQuery, MentionSpan},
 };
 
 /// How a name is looked for.

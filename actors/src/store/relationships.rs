@@ -4,12 +4,12 @@ use sqlx::{FromRow, Postgres, QueryBuilder, Row, postgres::PgRow};
 
 use super::{Scope, StoreResult};
 use crate::{
+    domain::view::RelationshipFilter,
     domain::{
         graph::{Direction, Relationship, RelationshipEvidence, TextSpan},
         ids::{EntityId, RelationshipId},
         page::Page,
     },
-    graph::RelationshipFilter,
 };
 
 /// What a [`Relationship`] is read from; the table goes by `r`.
