@@ -137,18 +137,19 @@ impl Store {
         limit: usize,
         term: Duration,
     ) -> StoreResult<Vec<Lease>> {
-        // One index look-up finds the next owner with pending jobs, however many jobs there are; past the last owner
+        // One index look-up finds the next owner with pending jobs, however many jobs there are (the order names all
+        // of the index's columns, so that no index which also holds ended jobs will do); past the last owner
         // the first one is next. When every owner that was found has jobs that are not ready yet, nothing is answered.
         let leases = sqlx::query_as(concat!(
             "WITH RECURSIVE turns (owner_id, number) AS (
                  SELECT COALESCE(
-                     (SELECT owner_id FROM jobs WHERE status = 'pending' AND owner_id > $5 ORDER BY owner_id LIMIT 1),
-                     (SELECT owner_id FROM jobs WHERE status = 'pending' ORDER BY owner_id LIMIT 1)), 1
+                     (SELECT owner_id FROM jobs WHERE status = 'pending' AND owner_id > $5 ORDER BY owner_id, priority, run_at, id LIMIT 1),
+                     (SELECT owner_id FROM jobs WHERE status = 'pending' ORDER BY owner_id, priority, run_at, id LIMIT 1)), 1
                  UNION ALL
                  SELECT COALESCE(
                      (SELECT j.owner_id FROM jobs j WHERE j.status = 'pending' AND j.owner_id > t.owner_id
-                      ORDER BY j.owner_id LIMIT 1),
-                     (SELECT owner_id FROM jobs WHERE status = 'pending' ORDER BY owner_id LIMIT 1)), t.number + 1
+                      ORDER BY j.owner_id, j.priority, j.run_at, j.id LIMIT 1),
+                     (SELECT owner_id FROM jobs WHERE status = 'pending' ORDER BY owner_id, priority, run_at, id LIMIT 1)), t.number + 1
                  FROM turns t WHERE t.owner_id IS NOT NULL AND t.number < $2
              ),
              owners AS MATERIALIZED (SELECT DISTINCT owner_id FROM turns WHERE owner_id IS NOT NULL),
