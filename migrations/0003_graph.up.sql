@@ -1,6 +1,12 @@
 -- version: 0.3.0
 -- description: Entities, relationships and the exact spans that prove them
 
+-- The confidence that so much evidence amounts to. Past 50 nats it is 1 to the last bit, and further out exp() fails
+-- instead of answering 0.
+CREATE FUNCTION combined_confidence(evidence_weight bigint) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+    AS $$ SELECT 1 - exp(-least(evidence_weight, 50000000) / 1e6::float8) $$;
+
 CREATE TABLE entities (
     id              uuid             PRIMARY KEY,
     owner_id        uuid             NOT NULL REFERENCES users (id) ON DELETE CASCADE,

@@ -66,7 +66,7 @@ async fn retract_relationships(scope: &mut Scope, documents: &[DocumentId]) -> S
         "UPDATE entity_relationships r SET evidence_weight = r.evidence_weight - n.weight,
              evidence_count = r.evidence_count - n.passages,
              confidence = CASE r.origin WHEN 'manual' THEN r.confidence
-                          ELSE 1 - exp(-(r.evidence_weight - n.weight) / 1e6::float8) END, updated_at = now()
+                          ELSE combined_confidence(r.evidence_weight - n.weight) END, updated_at = now()
          FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, weight, passages) WHERE r.id = n.id",
     )
     .bind(&ids)
@@ -102,7 +102,7 @@ async fn retract_entities(scope: &mut Scope, documents: &[DocumentId]) -> StoreR
         "UPDATE entities e SET evidence_weight = e.evidence_weight - n.weight,
              mention_count = e.mention_count - n.mentions,
              confidence = CASE e.origin WHEN 'manual' THEN e.confidence
-                          ELSE 1 - exp(-(e.evidence_weight - n.weight) / 1e6::float8) END, updated_at = now()
+                          ELSE combined_confidence(e.evidence_weight - n.weight) END, updated_at = now()
          FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, weight, mentions) WHERE e.id = n.id",
     )
     .bind(&ids)

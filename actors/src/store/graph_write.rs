@@ -119,7 +119,7 @@ async fn upsert_entities(scope: &mut Scope, owner: UserId, gain: &GraphGain) -> 
          SELECT n.id, $1, n.name, n.name_key, n.type,
                 ARRAY(SELECT a FROM jsonb_array_elements_text(n.aliases) a WHERE a <> n.name
                       ORDER BY a COLLATE \"C\" LIMIT $11),
-                1 - exp(-n.weight / 1e6::float8), n.weight, n.mentions, n.first_document, n.source, n.source_type,
+                combined_confidence(n.weight), n.weight, n.mentions, n.first_document, n.source, n.source_type,
                 n.metadata, $1
          FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::bigint[], $8::bigint[],
                      $9::text[], $10::text[], $12::jsonb[], $13::uuid[])
@@ -128,7 +128,7 @@ async fn upsert_entities(scope: &mut Scope, owner: UserId, gain: &GraphGain) -> 
              evidence_weight = e.evidence_weight + excluded.evidence_weight,
              mention_count = e.mention_count + excluded.mention_count,
              confidence = CASE e.origin WHEN 'manual' THEN e.confidence
-                          ELSE 1 - exp(-(e.evidence_weight + excluded.evidence_weight) / 1e6::float8) END,
+                          ELSE combined_confidence(e.evidence_weight + excluded.evidence_weight) END,
              name = better_entity_name(e, excluded.name),
              aliases = CASE WHEN (excluded.aliases || excluded.name) <@ (e.aliases || e.name) THEN e.aliases
                        ELSE ARRAY(SELECT a FROM (SELECT DISTINCT a COLLATE \"C\" AS a
@@ -189,14 +189,14 @@ async fn upsert_relationships(
     let ids: Vec<(RelationshipId, EntityId, EntityId, String)> = sqlx::query_as(
         "INSERT INTO entity_relationships AS r (id, owner_id, source_entity_id, target_entity_id, relationship_type,
              confidence, evidence_weight, evidence_count, created_by)
-         SELECT n.id, $1, n.source, n.target, n.type, 1 - exp(-n.weight / 1e6::float8), n.weight, n.evidence, $1
+         SELECT n.id, $1, n.source, n.target, n.type, combined_confidence(n.weight), n.weight, n.evidence, $1
          FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::bigint[])
            AS n(id, source, target, type, weight, evidence)
          ON CONFLICT (source_entity_id, target_entity_id, relationship_type) DO UPDATE SET
              evidence_weight = r.evidence_weight + excluded.evidence_weight,
              evidence_count = r.evidence_count + excluded.evidence_count,
              confidence = CASE r.origin WHEN 'manual' THEN r.confidence
-                          ELSE 1 - exp(-(r.evidence_weight + excluded.evidence_weight) / 1e6::float8) END,
+                          ELSE combined_confidence(r.evidence_weight + excluded.evidence_weight) END,
              updated_at = now()
          RETURNING r.id, r.source_entity_id, r.target_entity_id, r.relationship_type",
     )
