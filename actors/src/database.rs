@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use kgl_embedded::{Postgres, Settings};
+use kgl_embedded::{EmbeddedError, Postgres, Settings};
 
 use crate::{
     start::StartError,
@@ -42,7 +42,10 @@ impl Database {
         let server = tokio::task::spawn_blocking(move || Postgres::start(&settings))
             .await
             .map_err(|e| StartError::Other(e.to_string()))?
-            .map_err(|e| StartError::Embedded(e.to_string()))?;
+            .map_err(|e| match e {
+                EmbeddedError::InUse { .. } => StartError::Embedded(format!("{e} (KGL_DATA_DIR)")),
+                other => StartError::Embedded(other.to_string()),
+            })?;
         let target = Target::Socket {
             dir: server.socket_dir().to_owned(),
             port: server.port(),

@@ -1,0 +1,27 @@
+//! The real binary against a real PostgreSQL, over HTTP, on random ports.
+
+// A test program has no public interface.
+#![allow(unreachable_pub)]
+
+mod accounts;
+mod bad_input;
+mod cancel;
+mod cli;
+mod corpus;
+mod crash;
+mod described;
+mod documents;
+mod drain;
+mod failures;
+mod front;
+mod graphs;
+mod guide;
+mod harness;
+mod isolation;
+mod lists;
+mod pipeline;
+mod reading;
+mod samples;
+mod snapshot;
+mod wait;
+mod wire;
