@@ -45,9 +45,9 @@ fmt: ## Format the code
 	@$(CARGO) fmt --all
 
 .PHONY: train
-train: ## Train the extractor's weights anew: make train DATA=<folder of training texts>
-	@test -n "$(DATA)" || { echo 'train: name the folder of training texts: make train DATA=<folder>' >&2; exit 2; }
-	@$(CARGO) run --release -p kgl-extraction --bin kgl-train -- "$(DATA)"
+train: ## Train the extractor's weights anew: make train DATA=<texts> RESOURCES=<lists> (see extraction/README.md)
+	@test -n "$(DATA)" -a -n "$(RESOURCES)" || { echo 'train: name both folders: make train DATA=<texts> RESOURCES=<lists>' >&2; exit 2; }
+	@$(CARGO) run --release -p kgl-extraction --bin kgl-train -- "$(DATA)" "$(RESOURCES)" extraction/weights
 
 .PHONY: clean-data
 clean-data: ## Delete ./data: the embedded database, all documents and secrets

@@ -42,7 +42,7 @@ metrics! {
     HTTP_PANICS = "kgl_http_panics_total", Counter, [], "Handlers that panicked; each was answered 500.";
     JOBS_SUBMITTED = "kgl_jobs_submitted_total", Counter, [], "Jobs committed.";
     JOBS_FINISHED = "kgl_jobs_finished_total", Counter, ["status"], "Jobs that reached a final status.";
-    JOB_ATTEMPTS = "kgl_job_attempts_total", Counter, ["outcome"], "Tries at jobs, by how they ended: done, reject, retry, release, gone.";
+    JOB_ATTEMPTS = "kgl_job_attempts_total", Counter, ["outcome"], "Tries at jobs, by how they ended: done, reject, retry, postpone, release, gone.";
     JOB_DURATION = "kgl_job_duration_seconds", Histogram, [], "From submission to completion, in seconds.";
     JOB_LEASES_LOST = "kgl_job_leases_lost_total", Counter, [], "Leases that ran out because their holder went away.";
     EXTRACTION_DURATION = "kgl_extraction_duration_seconds", Histogram, [], "Extraction of one document, in seconds.";
