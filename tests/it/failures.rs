@@ -143,7 +143,7 @@ fn health_tells_how_long_the_oldest_ready_job_waits() {
     let service = Service::start_with(&[("KGL_WORKERS", "1")]);
     let client = service.new_user();
     for n in 0..24 {
-        client.submit(&large_text(n, 250_000));
+        client.submit(&large_text(n, 1_000_000));
     }
     let queue = || service.anonymous().get("/health/detailed").expect(200)["services"]["queue"]["details"].clone();
     let age = |queue: &Value| queue["oldest_ready_seconds"].as_f64().expect("a number");

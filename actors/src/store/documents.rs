@@ -153,6 +153,7 @@ impl Store {
              JOIN documents d ON d.id = w.id
              JOIN document_revisions r ON r.document_id = w.id AND r.revision = w.revision",
         )
+        .persistent(false)
         .bind(of.iter().map(|(id, _)| *id).collect::<Vec<_>>())
         .bind(of.iter().map(|(_, revision)| *revision).collect::<Vec<_>>())
         .fetch_all(&mut *scope)

@@ -50,15 +50,18 @@ async fn retract_relationships(scope: &mut Scope, documents: &[DocumentId]) -> S
         "SELECT relationship_id, max(confidence), count(*) FROM relationship_evidence
          WHERE document_id = ANY($1) GROUP BY relationship_id, document_id",
     )
+    .persistent(false)
     .bind(documents)
     .fetch_all(&mut **scope)
     .await?;
     let (ids, weights, counts) = losses(said.into_iter());
     sqlx::query("DELETE FROM relationship_evidence WHERE document_id = ANY($1)")
+        .persistent(false)
         .bind(documents)
         .execute(&mut **scope)
         .await?;
     sqlx::query("SELECT id FROM entity_relationships WHERE id = ANY($1) ORDER BY source_entity_id, target_entity_id, relationship_type FOR UPDATE")
+        .persistent(false)
         .bind(&ids)
         .execute(&mut **scope)
         .await?;
@@ -69,12 +72,14 @@ async fn retract_relationships(scope: &mut Scope, documents: &[DocumentId]) -> S
                           ELSE combined_confidence(r.evidence_weight - n.weight) END, updated_at = now()
          FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, weight, passages) WHERE r.id = n.id",
     )
+    .persistent(false)
     .bind(&ids)
     .bind(&weights)
     .bind(&counts)
     .execute(&mut **scope)
     .await?;
     sqlx::query("DELETE FROM entity_relationships WHERE id = ANY($1) AND evidence_count = 0 AND origin = 'extracted'")
+        .persistent(false)
         .bind(&ids)
         .execute(&mut **scope)
         .await?;
@@ -86,15 +91,18 @@ async fn retract_entities(scope: &mut Scope, documents: &[DocumentId]) -> StoreR
         "SELECT entity_id, max(confidence), count(*) FROM entity_mentions
          WHERE document_id = ANY($1) GROUP BY entity_id, document_id",
     )
+    .persistent(false)
     .bind(documents)
     .fetch_all(&mut **scope)
     .await?;
     let (ids, weights, counts) = losses(said.into_iter());
     sqlx::query("SELECT id FROM entities WHERE id = ANY($1) ORDER BY type, name_key FOR UPDATE")
+        .persistent(false)
         .bind(&ids)
         .execute(&mut **scope)
         .await?;
     sqlx::query("DELETE FROM entity_mentions WHERE document_id = ANY($1)")
+        .persistent(false)
         .bind(documents)
         .execute(&mut **scope)
         .await?;
@@ -105,6 +113,7 @@ async fn retract_entities(scope: &mut Scope, documents: &[DocumentId]) -> StoreR
                           ELSE combined_confidence(e.evidence_weight - n.weight) END, updated_at = now()
          FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, weight, mentions) WHERE e.id = n.id",
     )
+    .persistent(false)
     .bind(&ids)
     .bind(&weights)
     .bind(&counts)
@@ -117,6 +126,7 @@ async fn retract_entities(scope: &mut Scope, documents: &[DocumentId]) -> StoreR
            AND NOT EXISTS (SELECT FROM entity_relationships r WHERE r.source_entity_id = e.id)
            AND NOT EXISTS (SELECT FROM entity_relationships r WHERE r.target_entity_id = e.id)",
     )
+    .persistent(false)
     .bind(&ids)
     .execute(&mut **scope)
     .await?;
@@ -146,6 +156,7 @@ async fn rename_entities(scope: &mut Scope, ids: &[EntityId]) -> StoreResult<()>
          FROM entities e JOIN entity_mentions m ON m.entity_id = e.id
          WHERE e.id = ANY($1) AND e.origin = 'extracted' GROUP BY e.id",
     )
+    .persistent(false)
     .bind(ids)
     .fetch_all(&mut **scope)
     .await?;

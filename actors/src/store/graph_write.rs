@@ -74,6 +74,7 @@ async fn held_jobs(scope: &mut Scope, readings: &[Reading]) -> StoreResult<HashS
         "SELECT j.id FROM jobs j JOIN unnest($1::uuid[], $2::bigint[]) AS l(id, fence) ON j.id = l.id
          WHERE j.fence = l.fence AND j.status = 'processing'",
     )
+    .persistent(false)
     .bind(readings.iter().map(|r| r.lease.job_id).collect::<Vec<_>>())
     .bind(readings.iter().map(|r| r.lease.fence).collect::<Vec<_>>())
     .fetch_all(&mut **scope)
@@ -102,6 +103,7 @@ async fn documents_with_facts(scope: &mut Scope, documents: &[&ReadDocument]) ->
         "SELECT d.id FROM unnest($1::uuid[]) AS d(id)
          WHERE EXISTS (SELECT FROM entity_mentions m WHERE m.document_id = d.id)",
     )
+    .persistent(false)
     .bind(documents.iter().map(|d| d.document_id).collect::<Vec<_>>())
     .fetch_all(&mut **scope)
     .await?)
@@ -293,6 +295,7 @@ async fn close_jobs(scope: &mut Scope, readings: &[&Reading], results: &[JobResu
          FROM unnest($1::uuid[], $2::bigint[], $3::jsonb[], $4::int[]) AS n(id, fence, result, sentences)
          WHERE j.id = n.id AND j.fence = n.fence AND j.status = 'processing'",
     )
+    .persistent(false)
     .bind(readings.iter().map(|r| r.lease.job_id).collect::<Vec<_>>())
     .bind(readings.iter().map(|r| r.lease.fence).collect::<Vec<_>>())
     .bind(results.iter().map(Json).collect::<Vec<_>>())

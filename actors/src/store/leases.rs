@@ -167,6 +167,7 @@ impl Store {
             " FROM ready WHERE j.id = ready.id RETURNING ",
             lease_columns!()
         ))
+        .persistent(false)
         .bind(holder)
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .bind(term)
@@ -233,6 +234,8 @@ impl Store {
              WHERE j.id = b.id AND j.fence = b.fence AND j.status = 'processing'
              RETURNING j.id",
         )
+        .persistent(false)
+        .persistent(false)
         .bind(beats.iter().map(|b| b.job_id).collect::<Vec<_>>())
         .bind(beats.iter().map(|b| b.fence).collect::<Vec<_>>())
         .bind(beats.iter().map(|b| b.stage).collect::<Vec<_>>())
@@ -316,6 +319,7 @@ impl Store {
              FROM unnest($1::uuid[], $2::bigint[]) AS l(id, fence)
              WHERE j.id = l.id AND j.fence = l.fence AND j.status = 'processing'",
         )
+        .persistent(false)
         .bind(leases.iter().map(|(id, _)| *id).collect::<Vec<_>>())
         .bind(leases.iter().map(|(_, fence)| *fence).collect::<Vec<_>>())
         .execute(self.system())
@@ -353,6 +357,7 @@ impl Store {
              FROM lost WHERE j.id = lost.id
              RETURNING j.status",
         )
+        .persistent(false)
         .bind(rule)
         .bind(holder)
         .bind(DEAD_AFTER_LOST_ALONE)

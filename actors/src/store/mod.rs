@@ -3,6 +3,9 @@
 //! Every statement runs in a [`Scope`]: a transaction in the database role and with the user id of whoever asked, so
 //! that row-level security holds even where a query forgets its own filter. A session outside a scope may do nothing.
 //! Work that must cross owners runs in [`Store::system`], under a role that can do that work and no other.
+//!
+//! Statements of the pipeline that join a batch with a table are not prepared for keeps (`persistent(false)`): a plan
+//! that was made while the table was small scans the whole of it, and is kept until somebody counts the table anew.
 
 pub mod access_logs;
 mod codec;
