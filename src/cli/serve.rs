@@ -99,7 +99,7 @@ fn announce(settings: &Settings, engine: &Engine, address: SocketAddr) -> anyhow
     eprintln!("  Knowledge Graph Lab is ready.");
     eprintln!("    Page      {url}/");
     eprintln!("    API docs  {url}/docs");
-    eprintln!("    Submit    kgl submit FILE...{}", hint(&url));
+    eprintln!("    Submit    {} submit FILE...{}", program(), hint(&url));
     if let Some(account) = account {
         eprintln!("    Sign in   {}  password  {}", account.email, account.password);
         eprintln!(
@@ -111,6 +111,11 @@ fn announce(settings: &Settings, engine: &Engine, address: SocketAddr) -> anyhow
     }
     eprintln!();
     Ok(())
+}
+
+/// This program by the name under which it was called, so that what is printed can be typed.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "kgl".to_owned())
 }
 
 /// Clients look at the usual address by themselves.
