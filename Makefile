@@ -15,7 +15,7 @@ run: build ## Set up, build, and serve from ./data on http://127.0.0.1:8000
 
 .PHONY: test
 test: setup ## Set up and run every test
-	$(call say,building the tests (about 5 minutes the first time on 2 cores))
+	$(call say,building the tests (about 3 minutes the first time on 2 cores))
 	@$(CARGO) test --workspace --no-run --quiet
 	$(call say,checking the deployment files)
 	@$(PYTHON) scripts/check_deploy.py
@@ -28,7 +28,7 @@ setup: ## Fetch what the build needs; does nothing the second time
 
 .PHONY: build
 build: setup ## Build the release binary, target/release/kgl
-	$(call say,building kgl (some minutes the first time on 2 cores; seconds after that))
+	$(call say,building kgl (about 3 minutes the first time on 2 cores; seconds after that))
 	@$(CARGO) build --release --bin kgl
 
 .PHONY: demo

@@ -17,4 +17,7 @@ command -v cargo >/dev/null || fail "cargo is missing; install Rust 1.95 or newe
 command -v cc >/dev/null || install "a C compiler" gcc libc6-dev
 command -v python3 >/dev/null || install "Python 3" python3 python3-pip
 python3 -m pip --version >/dev/null 2>&1 || python3 -m ensurepip --upgrade >/dev/null 2>&1 || install "pip" python3-pip
+# The tests kill what they started, and run the guide's commands.
+type -P kill >/dev/null || install "the kill program" procps
+command -v curl >/dev/null || install "curl" curl
 exec python3 scripts/fetch_bundle.py
