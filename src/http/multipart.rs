@@ -62,6 +62,10 @@ pub(crate) async fn read(content_type: &str, body: Bytes) -> Result<Form, Proble
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
+        if name == "file" {
+            // What is not read at all is better told by its kind than by its bytes.
+            upload.kind()?;
+        }
         let content = text(&name, &bytes)?;
         match name.as_str() {
             "file" if file.is_some() => return Err(Error::invalid("file", "must be there only once").into()),

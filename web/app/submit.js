@@ -14,6 +14,7 @@ const TYPES = {
   markdown: "text/markdown",
   html: "text/html",
   htm: "text/html",
+  json: "application/json",
 };
 
 const form = byId("submit-form");
@@ -89,7 +90,7 @@ function textBytes() {
 function take(candidate) {
   clearProblem(form);
   if (!typeOf(candidate)) {
-    showProblem(form, `“${candidate.name}” is not a txt, md or html file.`);
+    showProblem(form, `“${candidate.name}” is not a txt, md, html or json file.`);
     return;
   }
   if (candidate.size > MAX_BYTES) {
@@ -112,7 +113,7 @@ function setFile(next) {
 function showSize() {
   const bytes = file ? file.size : textBytes();
   const note = byId("size");
-  note.textContent = bytes > 0 ? `${size(bytes)} of at most 10 MB` : "txt, md or html, at most 10 MB";
+  note.textContent = bytes > 0 ? `${size(bytes)} of at most 10 MB` : "txt, md, html or json, at most 10 MB";
   note.classList.toggle("over", bytes > MAX_BYTES);
 }
 
