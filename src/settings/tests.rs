@@ -1,3 +1,5 @@
+//! What a right and a wrong environment come to.
+
 use super::*;
 
 fn load(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
