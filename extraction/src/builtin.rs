@@ -294,9 +294,12 @@ impl<'a> Reading<'a> {
                 tail,
                 head_mention,
                 tail_mention,
+                head_span: self.mentions[head_mention].span,
+                tail_span: self.mentions[tail_mention].span,
                 relation_type: relation.to_owned(),
                 confidence,
                 evidence,
+                open: false,
             };
             // One sentence states a thing once, and "A married B" is no second thing as "B married A".
             let key = if is_symmetric(relation) {

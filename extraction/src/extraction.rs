@@ -78,16 +78,25 @@ pub struct Relation {
     pub head: usize,
     /// What it is related to: an index into [`Extraction::entities`], never equal to `head`.
     pub tail: usize,
-    /// The mention of `head` it was read from: an index into [`Extraction::mentions`].
+    /// The mention of `head` it was read from: an index into [`Extraction::mentions`]. Outside the evidence where a
+    /// pronoun or a short form stands for the name; then `head_span` is that one's.
     pub head_mention: usize,
-    /// The mention of `tail` it was read from: an index into [`Extraction::mentions`].
+    /// The mention of `tail` it was read from, as `head_mention`.
     pub tail_mention: usize,
+    /// The words of the evidence that stand for `head`: a name, a pronoun, "the company".
+    pub head_span: Span,
+    /// The words of the evidence that stand for `tail`.
+    pub tail_span: Span,
     /// In snake_case, read from head to tail: `works_for`, `born_in`, …
     pub relation_type: String,
     /// Probability, 0 to 1, that the evidence says so.
     pub confidence: f64,
-    /// The evidence sentence; both mentions lie inside.
+    /// The evidence sentence; `head_span` and `tail_span` lie inside.
     pub evidence: Span,
+    /// Whether the relation is the text's own verb phrase and not one of the known ones: less sure, and to be left out
+    /// by [`ExtractOptions::open_relations`](crate::ExtractOptions::open_relations).
+    #[serde(default)]
+    pub open: bool,
 }
 
 /// Everything found in one text.

@@ -39,6 +39,9 @@ pub struct ExtractOptions {
     pub relationship_types: Option<Vec<String>>,
     /// Only mentions and relations of at least this confidence, 0 to 1.
     pub confidence_threshold: Option<f64>,
+    /// Whether relations in the text's own words are wanted too; `None` is the extractor's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_relations: Option<bool>,
 }
 
 /// Progress and cancellation.

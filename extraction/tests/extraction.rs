@@ -43,7 +43,7 @@ fn check(text: &str, found: &Extraction) {
         assert_ne!(relation.head, relation.tail);
         let (head, tail) = (&found.mentions[relation.head_mention], &found.mentions[relation.tail_mention]);
         assert_eq!((head.entity, tail.entity), (relation.head, relation.tail));
-        assert!(relation.evidence.contains(head.span) && relation.evidence.contains(tail.span));
+        assert!(relation.evidence.contains(relation.head_span) && relation.evidence.contains(relation.tail_span));
         assert!(found.sentences.contains(&relation.evidence));
         assert!((0.0..=1.0).contains(&relation.confidence));
     }
@@ -121,6 +121,7 @@ fn options_only_filter() {
         entity_types: Some(vec!["person".into(), "location".into(), "funding_amount".into()]),
         relationship_types: Some(vec!["born_in".into()]),
         confidence_threshold: Some(0.5),
+        ..ExtractOptions::default()
     };
     let some = builtin().extract(CURIE, &options, &Unwatched).expect("valid options");
     check(CURIE, &some);

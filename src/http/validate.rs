@@ -67,6 +67,8 @@ pub(crate) struct ExtractionRequest {
     /// Which extractor; without one, the service's default.
     #[schema(example = "builtin")]
     extractor: Option<String>,
+    /// Whether relationships in the text's own words are wanted too; without it, the service's default.
+    open_relations: Option<bool>,
 }
 
 impl SubmitDocument {
@@ -148,8 +150,12 @@ impl ExtractionRequest {
 
 impl From<ExtractionRequest> for JobOptions {
     fn from(request: ExtractionRequest) -> Self {
-        let ExtractionRequest { entity_types, relationship_types, confidence_threshold, extractor } = request;
-        JobOptions { extractor, extract: ExtractOptions { entity_types, relationship_types, confidence_threshold } }
+        let ExtractionRequest { entity_types, relationship_types, confidence_threshold, extractor, open_relations } =
+            request;
+        JobOptions {
+            extractor,
+            extract: ExtractOptions { entity_types, relationship_types, confidence_threshold, open_relations },
+        }
     }
 }
 

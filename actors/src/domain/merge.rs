@@ -329,8 +329,8 @@ fn evidence_rows(
         if head == tail || !is_type(&relation.relation_type) {
             return None;
         }
-        let head_span = extraction.mentions.get(relation.head_mention)?.span;
-        let tail_span = extraction.mentions.get(relation.tail_mention)?.span;
+        let head_span = relation.head_span;
+        let tail_span = relation.tail_span;
         let start = relation.evidence.start.min(head_span.start).min(tail_span.start);
         let end = relation.evidence.end.max(head_span.end).max(tail_span.end);
         let key = RelationshipKey { head, tail, relationship_type: relation.relation_type.clone() };
