@@ -1,40 +1,79 @@
 //! Which mentions of one document name the same thing. Only what is safe: the same name, a bare
 //! surname after the full name, an acronym that the text itself explains, the same calendar day.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::draft::{DraftMention, ReadSentence, mentions_in};
 use crate::extraction::Entity;
 use crate::name_key::name_key;
 
+/// Above this a name keeps the type it has, even if a person of the text bears it too.
+const SURE: f64 = 0.93;
+
 /// A mention to be placed.
-pub(crate) struct Candidate<'a> {
-    pub(crate) text: &'a str,
-    pub(crate) entity_type: &'static str,
-    pub(crate) confidence: f64,
-    pub(crate) metadata: Map<String, Value>,
-    /// Whether the text up to it is "full name (": then this may be its acronym.
-    pub(crate) in_brackets_after: Option<usize>,
+struct Candidate<'a> {
+    text: &'a str,
+    mention: &'a DraftMention,
+    /// The entity of the name before it where the text up to it is "full name (": then this may be its acronym.
+    in_brackets_after: Option<usize>,
 }
 
 /// Entities as they grow, in order of their first mention.
 #[derive(Default)]
 pub(crate) struct Clusters {
-    entities: Vec<Entity>,
-    by_key: HashMap<(&'static str, String), usize>,
+    pub(crate) entities: Vec<Entity>,
+    /// The entity of each mention: an index into `entities`.
+    pub(crate) entity_of: Vec<usize>,
+    by_key: HashMap<(Cow<'static, str>, String), usize>,
     /// Persons by the last word of a name of several words; `None` when two share it.
     surnames: HashMap<String, Option<usize>>,
 }
 
 impl Clusters {
+    /// Gathers all mentions of a text. Types change where the text tells better.
+    pub(crate) fn gather(text: &str, sentences: &[ReadSentence], mentions: &mut [DraftMention]) -> Self {
+        let mut clusters = Self::default();
+        for (index, sentence) in sentences.iter().enumerate() {
+            let range = mentions_in(mentions, index);
+            for mention in &mut mentions[range.clone()] {
+                clusters.retype(text, sentence, mention);
+            }
+            for at in range.clone() {
+                let mention = &mentions[at];
+                // "(" directly behind the mention before, this one directly behind "(".
+                let opens = mention.start > 0 && sentence.words.lower(mention.start - 1) == "(";
+                let before = at.checked_sub(1).filter(|before| range.contains(before));
+                let in_brackets_after = before.filter(|&before| opens && mentions[before].end + 1 == mention.start);
+                let entity = clusters.place(&Candidate {
+                    text: sentence.text(text, mention.start, mention.end),
+                    mention,
+                    in_brackets_after: in_brackets_after.map(|before| clusters.entity_of[before]),
+                });
+                clusters.entity_of.push(entity);
+            }
+        }
+        clusters
+    }
+
+    /// A doubtful single word that is the surname of a person of this text is that person.
+    fn retype(&self, text: &str, sentence: &ReadSentence, name: &mut DraftMention) {
+        let alone = name.end - name.start == 1
+            && matches!(&*name.entity_type, "location" | "organization" | "work" | "product");
+        if alone && name.confidence < SURE && self.has_surname(sentence.text(text, name.start, name.end)) {
+            name.entity_type = Cow::Borrowed("person");
+        }
+    }
+
     /// The entity that `candidate` names, new or known.
-    pub(crate) fn place(&mut self, candidate: Candidate<'_>) -> usize {
+    fn place(&mut self, candidate: &Candidate<'_>) -> usize {
         let name = candidate.text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let name = bare_name(&name, candidate.entity_type).to_owned();
-        let key = (candidate.entity_type, self.key(&name, &candidate));
-        let is_person = candidate.entity_type == "person";
-        let entity = match self.by_key.get(&key).copied().or_else(|| self.indirect(&name, &candidate)) {
+        let name = bare_name(&name, &candidate.mention.entity_type).to_owned();
+        let key = (candidate.mention.entity_type.clone(), self.key(&name, candidate));
+        let is_person = candidate.mention.entity_type == "person";
+        let entity = match self.by_key.get(&key).copied().or_else(|| self.indirect(&name, candidate)) {
             Some(entity) => {
                 // A surname is asked for anew each time: another bearer may have come up.
                 if !is_person {
@@ -46,10 +85,10 @@ impl Clusters {
             None => {
                 self.entities.push(Entity {
                     name: name.clone(),
-                    entity_type: candidate.entity_type.to_owned(),
+                    entity_type: candidate.mention.entity_type.clone().into_owned(),
                     aliases: Vec::new(),
-                    confidence: candidate.confidence,
-                    metadata: candidate.metadata,
+                    confidence: candidate.mention.confidence,
+                    metadata: candidate.mention.metadata.clone(),
                 });
                 self.by_key.insert(key, self.entities.len() - 1);
                 self.entities.len() - 1
@@ -62,26 +101,21 @@ impl Clusters {
     }
 
     /// Whether exactly one person so far bears this surname.
-    pub(crate) fn has_surname(&self, name: &str) -> bool {
+    fn has_surname(&self, name: &str) -> bool {
         self.surnames.get(&name_key(name)).is_some_and(Option::is_some)
-    }
-
-    /// The entities, when all mentions are placed.
-    pub(crate) fn finish(self) -> Vec<Entity> {
-        self.entities
     }
 
     fn key(&self, name: &str, candidate: &Candidate<'_>) -> String {
         // A date is the day it means, whichever way it is written.
-        match candidate.metadata.get("iso").and_then(Value::as_str) {
+        match candidate.mention.metadata.get("iso").and_then(Value::as_str) {
             Some(iso) => format!("iso {iso}"),
-            None if candidate.entity_type == "organization" => without_legal_form(&name_key(name)).to_owned(),
+            None if candidate.mention.entity_type == "organization" => without_legal_form(&name_key(name)).to_owned(),
             None => name_key(name),
         }
     }
 
     fn indirect(&self, name: &str, candidate: &Candidate<'_>) -> Option<usize> {
-        match candidate.entity_type {
+        match &*candidate.mention.entity_type {
             "person" if !name.contains(' ') => self.surnames.get(&name_key(name)).copied().flatten(),
             "organization" => candidate.in_brackets_after.filter(|&full| {
                 let full = &self.entities[full];
@@ -107,9 +141,9 @@ impl Clusters {
         }
     }
 
-    fn add_form(&mut self, index: usize, name: String, candidate: Candidate<'_>) {
+    fn add_form(&mut self, index: usize, name: String, candidate: &Candidate<'_>) {
         let entity = &mut self.entities[index];
-        entity.confidence = entity.confidence.max(candidate.confidence);
+        entity.confidence = entity.confidence.max(candidate.mention.confidence);
         if name == entity.name || entity.aliases.contains(&name) {
             return;
         }

@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::builtin::Builtin;
 use crate::extraction::Extraction;
+use crate::fast::Fast;
+use crate::pipeline::Pipeline;
 
 /// Longest text in bytes that an extractor takes: several times the largest document the service
 /// accepts, and small enough that offsets fit in 32 bits.
@@ -46,8 +47,8 @@ pub struct ExtractOptions {
 
 /// Progress and cancellation.
 pub trait Watch: Sync {
-    /// Called after each sentence (so at least every 20 ms of work) with the number of sentences
-    /// done and in all. `Break` ends the extraction with [`ExtractError::Cancelled`].
+    /// Called at least every 20 ms of work or so, with the number of steps done and in all: each sentence is a step of
+    /// each stage that takes time. `Break` ends the extraction with [`ExtractError::Cancelled`].
     fn sentence(&self, done: usize, total: usize) -> ControlFlow<()>;
 }
 
@@ -101,11 +102,24 @@ impl Extractor for Noop {
     }
 }
 
-/// The extractor with the model that is part of the binary, decoded once a process.
+/// The fast tier's models, decoded once a process.
+fn fast_tier() -> Arc<Fast> {
+    static FAST: OnceLock<Arc<Fast>> = OnceLock::new();
+    Arc::clone(FAST.get_or_init(|| Arc::new(Fast::load())))
+}
+
+/// The default extractor, with models that are part of the binary, decoded once a process.
 #[must_use]
 pub fn builtin() -> Arc<dyn Extractor> {
-    static BUILTIN: OnceLock<Arc<Builtin>> = OnceLock::new();
-    BUILTIN.get_or_init(|| Arc::new(Builtin::load())).clone()
+    static BUILTIN: OnceLock<Arc<Pipeline>> = OnceLock::new();
+    BUILTIN.get_or_init(|| Arc::new(Pipeline::new("builtin", fast_tier()))).clone()
+}
+
+/// The extractor for bulk and for a first look, with models that are part of the binary, decoded once a process.
+#[must_use]
+pub fn fast() -> Arc<dyn Extractor> {
+    static FAST: OnceLock<Arc<Pipeline>> = OnceLock::new();
+    FAST.get_or_init(|| Arc::new(Pipeline::new("fast", fast_tier()))).clone()
 }
 
 /// The extractor that finds nothing, not even sentences.
@@ -114,11 +128,12 @@ pub fn noop() -> Arc<dyn Extractor> {
     Arc::new(Noop)
 }
 
-/// An extractor by its setting. `fast` asks for the quickest one, which is the built-in one.
+/// An extractor by its setting: `builtin`, `fast` or `noop`.
 #[must_use]
 pub fn by_name(name: &str) -> Option<Arc<dyn Extractor>> {
     match name {
-        "builtin" | "fast" => Some(builtin()),
+        "builtin" => Some(builtin()),
+        "fast" => Some(fast()),
         "noop" => Some(noop()),
         _ => None,
     }

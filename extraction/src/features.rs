@@ -3,6 +3,7 @@
 use crate::hash::{self, pair};
 use crate::lexicon::{self, Entry, Lexicon};
 use crate::tokens::Token;
+use crate::words::Words;
 
 /// Features of one token.
 pub(crate) const FEATURES: usize = 52;
@@ -30,38 +31,17 @@ pub(crate) struct Traits {
 #[derive(Default)]
 pub(crate) struct Scratch {
     pub(crate) traits: Vec<Traits>,
-    pub(crate) lower: String,
-    /// Where each token's lowercase form stands in `lower`; tokens are one space apart.
-    pub(crate) ranges: Vec<(usize, usize)>,
+    pub(crate) words: Words,
 }
 
 impl Scratch {
-    /// The lowercase form of a token.
-    pub(crate) fn lower(&self, at: usize) -> &str {
-        let (start, end) = self.ranges[at];
-        &self.lower[start..end]
-    }
-
     /// Looks at each token of a sentence on its own.
     pub(crate) fn look(&mut self, text: &str, tokens: &[Token], lexicon: &Lexicon) {
-        self.lower.clear();
-        self.ranges.clear();
+        self.words.fill(text, tokens);
         self.traits.clear();
-        for token in tokens {
-            if !self.lower.is_empty() {
-                self.lower.push(' ');
-            }
-            let start = self.lower.len();
+        for (at, token) in tokens.iter().enumerate() {
             let word = token.text(text);
-            for c in word.chars() {
-                if c.is_ascii() {
-                    self.lower.push(c.to_ascii_lowercase());
-                } else {
-                    self.lower.extend(c.to_lowercase());
-                }
-            }
-            self.ranges.push((start, self.lower.len()));
-            let lower = &self.lower[start..];
+            let lower = self.words.lower(at);
             self.traits.push(Traits {
                 word: hash::bytes(lower.bytes().map(|b| if b.is_ascii_digit() { b'0' } else { b })),
                 shape: shape(word),
@@ -85,7 +65,7 @@ impl Scratch {
                 if !self.traits[end - 1].capital {
                     continue;
                 }
-                let flags = lexicon.get(lexicon::key(&self.lower[self.ranges[start].0..self.ranges[end - 1].1])).flags;
+                let flags = lexicon.get(lexicon::key(self.words.phrase(start, end))).flags;
                 if flags != 0 {
                     self.traits[start].names |= u16::from(flags);
                     for inner in &mut self.traits[start + 1..end] {

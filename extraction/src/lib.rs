@@ -13,22 +13,27 @@
 //! # Ok::<(), kgl_extraction::ExtractError>(())
 //! ```
 
-mod builtin;
+mod assemble;
 mod calibration;
 mod clusters;
 mod crf;
+mod draft;
 mod extraction;
 mod extractor;
+mod fast;
 mod features;
 mod formats;
 mod hash;
 mod labels;
 mod lexicon;
 mod name_key;
+mod names;
 mod patterns;
+mod pipeline;
 mod relations;
 mod sentences;
 mod tagger;
+mod tier;
 mod tokens;
 #[doc(hidden)]
 pub mod training;
@@ -36,10 +41,11 @@ mod values;
 mod wanted;
 mod weights;
 mod wire;
+mod words;
 
 pub use extraction::{Entity, Extraction, Mention, Relation, Span};
 pub use extractor::{
-    ExtractError, ExtractOptions, Extractor, MAX_TEXT_BYTES, Unwatched, Watch, builtin, by_name, noop,
+    ExtractError, ExtractOptions, Extractor, MAX_TEXT_BYTES, Unwatched, Watch, builtin, by_name, fast, noop,
 };
 pub use formats::{ContentType, FormatError, PlainText, to_plain_text};
 pub use name_key::name_key;

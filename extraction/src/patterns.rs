@@ -5,11 +5,13 @@
 
 mod rules;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use crate::features::Scratch;
-use crate::relations::{Argument, Role};
+use crate::draft::{Anaphor, Arguments, DraftMention, DraftRelation, ReadSentence};
+use crate::relations::{Role, Slot};
+use crate::words::Words;
 use rules::RULES;
 
 /// Most words between two names that are looked at.
@@ -56,8 +58,30 @@ fn table() -> &'static Table {
     })
 }
 
+/// What the wording of each sentence states between names that stand next to each other.
+pub(crate) fn state(sentences: &[ReadSentence], mentions: &[DraftMention], anaphors: &[Anaphor]) -> Vec<DraftRelation> {
+    let mut stated = Vec::new();
+    for (index, sentence) in sentences.iter().enumerate() {
+        let arguments = Arguments::of(mentions, anaphors, index);
+        for said in find(&sentence.words, &arguments.slots) {
+            // A statement holds only if its names do.
+            let names = (arguments.confidences[said.head] * arguments.confidences[said.tail]) as f32;
+            let confidence = confidence(said.relation) * f64::from(names);
+            stated.push(DraftRelation {
+                sentence: index,
+                head: arguments.names[said.head],
+                tail: arguments.names[said.tail],
+                relation_type: Cow::Borrowed(said.relation),
+                confidence: (confidence * 1e4).round() / 1e4,
+                open: false,
+            });
+        }
+    }
+    stated
+}
+
 /// The statements that the wording between neighbouring names makes.
-pub(crate) fn find(scratch: &Scratch, arguments: &[Argument]) -> Vec<Worded> {
+pub(crate) fn find(words: &Words, arguments: &[Slot]) -> Vec<Worded> {
     let mut found = Vec::new();
     let mut bones = String::new();
     for (left, pair) in arguments.windows(2).enumerate() {
@@ -65,58 +89,52 @@ pub(crate) fn find(scratch: &Scratch, arguments: &[Argument]) -> Vec<Worded> {
         if between.is_empty() || between.len() > MAX_BETWEEN {
             continue;
         }
-        reduce(scratch, between, &mut bones);
-        look_up(scratch, arguments, (left, left + 1), &bones, &mut found);
-        behind_aside(scratch, arguments, left + 1, &mut found);
+        reduce(words, between, &mut bones);
+        look_up(words, arguments, (left, left + 1), &bones, &mut found);
+        behind_aside(words, arguments, left + 1, &mut found);
     }
     found
 }
 
 /// Adds what `bones` state between two names, the first of `pair` standing on the left.
-fn look_up(
-    scratch: &Scratch,
-    arguments: &[Argument],
-    (left, right): (usize, usize),
-    bones: &str,
-    found: &mut Vec<Worded>,
-) {
+fn look_up(words: &Words, arguments: &[Slot], (left, right): (usize, usize), bones: &str, found: &mut Vec<Worded>) {
     for &(rule, forward) in table().get(bones).into_iter().flatten() {
         let rule = &RULES[rule];
         let (head, tail) = if forward { (left, right) } else { (right, left) };
         let fits = rule.heads.contains(&arguments[head].role) && rule.tails.contains(&arguments[tail].role);
-        if fits && !is_weak(rule.relation, bones, scratch, arguments[tail]) {
+        if fits && !is_weak(rule.relation, bones, words, arguments[tail]) {
             found.push(Worded { head, tail, relation: rule.relation });
         }
     }
 }
 
 /// The verb behind an aside: in "X, head of Y, founded Z" what is said of X and Z.
-fn behind_aside(scratch: &Scratch, arguments: &[Argument], right: usize, found: &mut Vec<Worded>) {
+fn behind_aside(words: &Words, arguments: &[Slot], right: usize, found: &mut Vec<Worded>) {
     let mut bones = String::new();
     let Some(nearest) = right.checked_sub(1) else {
         return;
     };
-    let comma = (arguments[nearest].end..arguments[right].start).find(|&at| scratch.lower(at) == ",");
+    let comma = (arguments[nearest].end..arguments[right].start).find(|&at| words.lower(at) == ",");
     let Some(comma) = comma else { return };
     for left in right.saturating_sub(1 + MAX_ASIDE)..nearest {
         let aside = arguments[left].end;
-        let starts_aside = scratch.lower(aside) == ",";
-        let one = (aside + 1..comma).all(|at| scratch.lower(at) != ",");
+        let starts_aside = words.lower(aside) == ",";
+        let one = (aside + 1..comma).all(|at| words.lower(at) != ",");
         if starts_aside && one && arguments[right].start - comma <= MAX_BETWEEN {
-            reduce(scratch, comma + 1..arguments[right].start, &mut bones);
+            reduce(words, comma + 1..arguments[right].start, &mut bones);
             // A noun here would belong to the name before it.
             if !bones.starts_with(['L', 'W']) && !bones.contains("founder") {
-                look_up(scratch, arguments, (left, right), &bones, found);
+                look_up(words, arguments, (left, right), &bones, found);
             }
         }
     }
 }
 
 /// Wordings that only state the relation with the right kind of name.
-fn is_weak(relation: &str, bones: &str, scratch: &Scratch, tail: Argument) -> bool {
+fn is_weak(relation: &str, bones: &str, words: &Words, tail: Slot) -> bool {
     match relation {
         "received_award" => !(tail.start..tail.end).any(|at| {
-            matches!(scratch.lower(at), "prize" | "award" | "awards" | "medal" | "grammy" | "oscar" | "fellowship")
+            matches!(words.lower(at), "prize" | "award" | "awards" | "medal" | "grammy" | "oscar" | "fellowship")
         }),
         // "Smith of Reuters" names an employer, but so do few others: too rare to trust.
         "works_for" => bones == "of",
@@ -128,12 +146,12 @@ fn is_weak(relation: &str, bones: &str, scratch: &Scratch, tail: Argument) -> bo
 }
 
 /// The words of `range` reduced to what carries the statement.
-fn reduce(scratch: &Scratch, range: std::ops::Range<usize>, bones: &mut String) {
+fn reduce(words: &Words, range: std::ops::Range<usize>, bones: &mut String) {
     bones.clear();
     let mut at = range.start;
     while at < range.end {
-        let word = scratch.lower(at);
-        let (length, class) = title(scratch, at, range.end);
+        let word = words.lower(at);
+        let (length, class) = title(words, at, range.end);
         let bone = match class {
             Some(class) => class,
             None if is_filler(word) => "",
@@ -200,9 +218,9 @@ fn is_filler(word: &str) -> bool {
 }
 
 /// Titles and trades, which become their class, and the words they take.
-fn title(scratch: &Scratch, at: usize, end: usize) -> (usize, Option<&'static str>) {
+fn title(words: &Words, at: usize, end: usize) -> (usize, Option<&'static str>) {
     let word = |offset: usize| {
-        if at + offset < end { scratch.lower(at + offset) } else { "" }
+        if at + offset < end { words.lower(at + offset) } else { "" }
     };
     let leader = Some("LEADER");
     match (word(0), word(1), word(2)) {

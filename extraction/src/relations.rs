@@ -98,7 +98,7 @@ pub(crate) fn allows(index: usize, head: Role, tail: Role) -> bool {
 
 /// A mention as the model sees it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Argument {
+pub(crate) struct Slot {
     /// First token.
     pub(crate) start: usize,
     /// First token after it.
@@ -108,7 +108,7 @@ pub(crate) struct Argument {
 
 /// The pairs worth asking about, as indexes into `arguments`, which are in reading order. Their
 /// number is linear in that of the arguments.
-pub(crate) fn pairs(arguments: &[Argument]) -> impl Iterator<Item = (usize, usize)> + '_ {
+pub(crate) fn pairs(arguments: &[Slot]) -> impl Iterator<Item = (usize, usize)> + '_ {
     (0..arguments.len()).flat_map(move |left| {
         let last = (left + 2 + MAX_MENTIONS_BETWEEN).min(arguments.len());
         (left + 1..last)
@@ -118,7 +118,7 @@ pub(crate) fn pairs(arguments: &[Argument]) -> impl Iterator<Item = (usize, usiz
 }
 
 /// The words of a sentence as pairs see them: a word inside a name counts as its role.
-pub(crate) fn mask(scratch: &Scratch, arguments: &[Argument], masked: &mut Vec<u64>) {
+pub(crate) fn mask(scratch: &Scratch, arguments: &[Slot], masked: &mut Vec<u64>) {
     masked.clear();
     masked.extend(scratch.traits.iter().map(|traits| traits.word));
     for argument in arguments {
@@ -129,7 +129,7 @@ pub(crate) fn mask(scratch: &Scratch, arguments: &[Argument], masked: &mut Vec<u
 /// The features of a pair, `masked` as [`mask`] leaves it.
 pub(crate) fn features(
     scratch: &Scratch,
-    arguments: &[Argument],
+    arguments: &[Slot],
     masked: &[u64],
     (head, tail): (usize, usize),
     out: &mut Vec<u32>,
@@ -186,7 +186,7 @@ pub(crate) fn features(
     add(22, fine(h.end - 1));
     add(23, fine(t.end - 1));
     add(24, pair(fine(h.end - 1), fine(t.end - 1)));
-    let flags = |a: Argument| u64::from(traits[a.start].entry.flags);
+    let flags = |a: Slot| u64::from(traits[a.start].entry.flags);
     add(25, pair(flags(h), flags(t)));
     for at in left.start.saturating_sub(6)..left.start {
         add(26, masked(at));
@@ -222,7 +222,7 @@ impl RelationModel {
     }
 
     /// Statements of at least probability `least`, by the model's own reckoning.
-    pub(crate) fn state(&self, scratch: &Scratch, arguments: &[Argument], least: f32) -> Vec<Stated> {
+    pub(crate) fn state(&self, scratch: &Scratch, arguments: &[Slot], least: f32) -> Vec<Stated> {
         let (mut buffer, mut masked) = (Vec::new(), Vec::new());
         mask(scratch, arguments, &mut masked);
         let mut stated = Vec::new();

@@ -104,7 +104,7 @@ fn measure_wording(samples: &[&Sample], tagger: &Tagger, lexicon: &Lexicon, repo
     let mut table = measure::Table::default();
     for sample in samples.iter().filter(|s| s.all_relations || s.set == "knowledgenet") {
         relations::each_case(sample, lexicon, Mentions::Annotated(tagger), &mut scratch, |scratch, case| {
-            for said in patterns::find(scratch, &case.arguments) {
+            for said in patterns::find(&scratch.words, &case.arguments) {
                 let Some(relation) = RELATIONS.iter().position(|known| known.name == said.relation) else {
                     continue;
                 };
@@ -154,7 +154,7 @@ fn measure_relations(
         for (_, case, stated) in cases.iter().filter(|(from, ..)| *from == set) {
             let said: Vec<_> = stated
                 .iter()
-                .filter(|s| calibration.of(s.probability) >= crate::builtin::LEAST_RELATION)
+                .filter(|s| calibration.of(s.probability) >= crate::assemble::LEAST_RELATION)
                 .map(|s| (s.head, s.tail, s.relation))
                 .collect();
             for fact in

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::features::Scratch;
+use crate::words::Words;
 
 /// A value that rules found.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,12 +16,12 @@ pub(crate) struct Found {
 }
 
 /// Amounts of money, percentages and full dates of a sentence, in order, not overlapping.
-pub(crate) fn find(scratch: &Scratch) -> Vec<Found> {
-    let count = scratch.ranges.len();
+pub(crate) fn find(words: &Words) -> Vec<Found> {
+    let count = words.len();
     let mut found = Vec::new();
     let mut at = 0;
     while at < count {
-        let rest = Words { scratch, at };
+        let rest = Rest { words, at };
         let value = money(&rest).or_else(|| percent(&rest)).or_else(|| full_date(&rest));
         match value {
             Some((length, entity_type, metadata)) => {
@@ -37,19 +37,19 @@ pub(crate) fn find(scratch: &Scratch) -> Vec<Found> {
 type Reading = (usize, &'static str, Map<String, Value>);
 
 /// The words of a sentence from some place on, in lowercase.
-struct Words<'a> {
-    scratch: &'a Scratch,
+struct Rest<'a> {
+    words: &'a Words,
     at: usize,
 }
 
-impl<'a> Words<'a> {
+impl<'a> Rest<'a> {
     fn get(&self, offset: usize) -> &'a str {
         let at = self.at + offset;
-        if at < self.scratch.ranges.len() { self.scratch.lower(at) } else { "" }
+        if at < self.words.len() { self.words.lower(at) } else { "" }
     }
 }
 
-fn money(words: &Words<'_>) -> Option<Reading> {
+fn money(words: &Rest<'_>) -> Option<Reading> {
     let first = words.get(0);
     // "US$ 5", "$5", "EUR 5".
     let (mut length, mut currency) = match symbol(first).or_else(|| code(first)) {
@@ -90,7 +90,7 @@ fn money(words: &Words<'_>) -> Option<Reading> {
 }
 
 /// A number, perhaps with its scale written onto it ("4.5bn"), and the tokens it takes.
-fn amount(words: &Words<'_>, offset: usize) -> Option<(f64, usize)> {
+fn amount(words: &Rest<'_>, offset: usize) -> Option<(f64, usize)> {
     let word = words.get(offset);
     if let Some(value) = number(word) {
         return Some((value, 1));
@@ -158,7 +158,7 @@ fn currency_word(word: &str) -> Option<&'static str> {
     }
 }
 
-fn percent(words: &Words<'_>) -> Option<Reading> {
+fn percent(words: &Rest<'_>) -> Option<Reading> {
     let value = number(words.get(0))?;
     let length = match (words.get(1), words.get(2)) {
         ("%" | "percent", _) => 2,
@@ -171,7 +171,7 @@ fn percent(words: &Words<'_>) -> Option<Reading> {
 }
 
 /// A date of day, month and year, or of month and year.
-fn full_date(words: &Words<'_>) -> Option<Reading> {
+fn full_date(words: &Rest<'_>) -> Option<Reading> {
     let get = |offset| words.get(offset);
     let (length, iso) = if let (Some(year), "-", Some(month), "-", Some(day)) =
         (year(get(0)), get(1), two_digits(get(2), 12), get(3), two_digits(get(4), 31))
@@ -192,18 +192,18 @@ fn full_date(words: &Words<'_>) -> Option<Reading> {
 
 /// What the words of a date that the tagger found say: its ISO 8601 form, with what precision
 /// there is. `None` when they name no point in the calendar (a duration, "recently").
-pub(crate) fn calendar(scratch: &Scratch, start: usize, end: usize) -> Option<Map<String, Value>> {
+pub(crate) fn calendar(words: &Words, start: usize, end: usize) -> Option<Map<String, Value>> {
     let mut metadata = Map::new();
-    let words = || (start..end).map(|at| scratch.lower(at));
-    let years: Vec<u32> = words().filter_map(year).collect();
-    let months: Vec<u32> = words().filter_map(month).collect();
-    let is_period = words().any(|w| w == "century" || w == "centuries" || w == "b.c." || w == "bc" || is_decade(w));
+    let all = || (start..end).map(|at| words.lower(at));
+    let years: Vec<u32> = all().filter_map(year).collect();
+    let months: Vec<u32> = all().filter_map(month).collect();
+    let is_period = all().any(|w| w == "century" || w == "centuries" || w == "b.c." || w == "bc" || is_decade(w));
     if years.is_empty() && months.is_empty() && !is_period {
         return None;
     }
     if years.len() == 1 && months.len() <= 1 && !is_period {
         let month = months.first().copied();
-        let day = words().find_map(day).filter(|_| month.is_some());
+        let day = all().find_map(day).filter(|_| month.is_some());
         iso(years[0], month, day).into_iter().for_each(|iso| {
             metadata.insert("iso".into(), json!(iso));
         });
@@ -303,18 +303,11 @@ fn month(word: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lexicon::Lexicon;
     use crate::tokens::Tokenizer;
 
     fn read(text: &str) -> Vec<(String, &'static str, Value)> {
         let tokens: Vec<_> = Tokenizer::new(text).collect();
-        let mut scratch = Scratch::default();
-        scratch.look(
-            text,
-            &tokens,
-            &Lexicon::new(std::iter::empty::<(u32, crate::lexicon::Entry)>().collect::<Vec<_>>().into_iter()),
-        );
-        find(&scratch)
+        find(&Words::of(text, &tokens))
             .into_iter()
             .map(|f| {
                 let span = tokens[f.start].start as usize..tokens[f.end - 1].end as usize;

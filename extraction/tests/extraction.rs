@@ -184,6 +184,7 @@ fn extractors_are_found_by_name() {
     let found = noop().extract(CURIE, &ExtractOptions::default(), &Unwatched).expect("nothing to fail");
     assert!(found.entities.is_empty() && found.extractor == "noop");
     assert_eq!(by_name("builtin").map(|e| e.version().to_owned()), Some(extract("").version));
+    assert_eq!(by_name("fast").map(|e| e.name().to_owned()), Some("fast".to_owned()));
     assert_eq!(by_name("noop").map(|e| e.name().to_owned()), Some("noop".to_owned()));
     assert!(by_name("else").is_none());
 }

@@ -7,7 +7,7 @@ use crate::calibration::Calibration;
 use crate::features::Scratch;
 use crate::labels::TYPES;
 use crate::lexicon::Lexicon;
-use crate::relations::{Argument, RELATION_BITS, RELATIONS, RelationModel, Role, allows, features, mask, pairs};
+use crate::relations::{RELATION_BITS, RELATIONS, RelationModel, Role, Slot, allows, features, mask, pairs};
 use crate::tagger::{Tagger, Workspace};
 use crate::weights::{Row, WIDTH, Weights};
 
@@ -61,7 +61,7 @@ fn relation_of(name: &str) -> Option<(&'static str, bool)> {
 
 /// One sentence with its mentions and what holds between them.
 pub(crate) struct Case {
-    pub(crate) arguments: Vec<Argument>,
+    pub(crate) arguments: Vec<Slot>,
     /// How sure each mention is.
     pub(crate) confidences: Vec<f32>,
     /// Head, tail (indexes into `arguments`), relation.
@@ -107,7 +107,7 @@ fn case(
     }
     let place = |gold: usize| {
         let (wanted, _, _) = annotated.iter().find(|a| a.2 == gold)?;
-        let same = |a: &Argument| (a.start, a.end, a.role) == (wanted.start, wanted.end, wanted.role);
+        let same = |a: &Slot| (a.start, a.end, a.role) == (wanted.start, wanted.end, wanted.role);
         arguments.iter().position(|a| same(&a.0))
     };
     // A passage of KnowledgeNet was searched for the relations it has facts of, and for no others.
@@ -156,7 +156,7 @@ impl Case {
 }
 
 /// An argument, how sure its mention is, and its index in `gold` if it comes from there.
-type Placed = (Argument, f32, usize);
+type Placed = (Slot, f32, usize);
 
 /// What the tagger finds.
 fn found(tagger: &Tagger, scratch: &Scratch, work: &mut Workspace) -> Vec<Placed> {
@@ -167,7 +167,7 @@ fn found(tagger: &Tagger, scratch: &Scratch, work: &mut Workspace) -> Vec<Placed
         .filter_map(|tagged| {
             let role = Role::of(TYPES[tagged.kind])?;
             let confidence = tagger.calibration.of(tagged.probability) as f32;
-            Some((Argument { start: tagged.start, end: tagged.end, role }, confidence, usize::MAX))
+            Some((Slot { start: tagged.start, end: tagged.end, role }, confidence, usize::MAX))
         })
         .collect()
 }
@@ -186,7 +186,7 @@ fn annotated(sample: &Sample, tokens: &[crate::tokens::Token]) -> Vec<Placed> {
             && start <= end
             && arguments.last().is_none_or(|last| last.0.end <= start)
         {
-            arguments.push((Argument { start, end: end + 1, role }, 1.0, index));
+            arguments.push((Slot { start, end: end + 1, role }, 1.0, index));
         }
     }
     arguments

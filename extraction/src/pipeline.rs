@@ -1,0 +1,100 @@
+//! The way of a text through an extractor of ours, whichever tier of models it has.
+//!
+//! sentences and tokens → names by the tier, values by rules → entities → anaphors → relations by the tier and by
+//! wording → one relation for each statement → what the caller wants to see.
+
+use std::sync::Arc;
+
+use crate::assemble;
+use crate::clusters::Clusters;
+use crate::draft::{Anaphor, DraftMention, ReadSentence};
+use crate::extraction::Extraction;
+use crate::extractor::{ExtractError, ExtractOptions, Extractor, MAX_TEXT_BYTES, Watch};
+use crate::names;
+use crate::patterns;
+use crate::sentences;
+use crate::tier::{Progress, Tier};
+use crate::wanted::Wanted;
+
+/// Of the code: to be raised with every change that could change what is found.
+const CODE_VERSION: &str = "1.1.0";
+
+/// Steps of each sentence: its names and its relations.
+const STAGES: usize = 2;
+
+/// Sentences between two looks at the watch in work that takes microseconds a sentence.
+const LOOK_EVERY: usize = 1000;
+
+/// An extractor: a tier with a name, and the stages that all share.
+pub(crate) struct Pipeline {
+    name: &'static str,
+    version: String,
+    tier: Arc<dyn Tier>,
+}
+
+impl Pipeline {
+    pub(crate) fn new(name: &'static str, tier: Arc<dyn Tier>) -> Self {
+        let version = format!("{CODE_VERSION}+{:08x}", tier.fingerprint());
+        Self { name, version, tier }
+    }
+}
+
+impl Extractor for Pipeline {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn extract(&self, text: &str, options: &ExtractOptions, watch: &dyn Watch) -> Result<Extraction, ExtractError> {
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(ExtractError::TooLong { bytes: text.len(), limit: MAX_TEXT_BYTES });
+        }
+        let wanted = Wanted::new(options)?;
+        let places = sentences::split(text);
+        let mut progress = Progress::new(watch, places.len() * STAGES);
+        let mut sentences = Vec::with_capacity(places.len());
+        for place in places {
+            sentences.push(ReadSentence::new(text, place));
+            look(&progress, sentences.len())?;
+        }
+        let mut reading = self.tier.begin(text, &sentences);
+        let tagged = reading.names(&mut progress)?;
+        let mut mentions = settle(text, &sentences, tagged, &progress)?;
+        // Names that the caller brings join here, in place of what they overlap.
+        let clusters = Clusters::gather(text, &sentences, &mut mentions);
+        let anaphors: Vec<Anaphor> = Vec::new();
+        let mut relations = reading.relations(&mentions, &anaphors, &mut progress)?;
+        drop(reading);
+        relations.extend(patterns::state(&sentences, &mentions, &anaphors));
+        // Relations in the text's own words join here, where none of the known ones holds.
+        let mut all = assemble::assemble(text, &sentences, &mentions, &anaphors, relations, clusters);
+        all.extractor = self.name.to_owned();
+        all.version.clone_from(&self.version);
+        wanted.filter(&mut all);
+        Ok(all)
+    }
+}
+
+/// The names that the tier gave, tidied, with the values that rules find.
+fn settle(
+    text: &str,
+    sentences: &[ReadSentence],
+    tagged: Vec<DraftMention>,
+    progress: &Progress<'_>,
+) -> Result<Vec<DraftMention>, ExtractError> {
+    let mut mentions = Vec::with_capacity(tagged.len());
+    let mut tagged = tagged.into_iter().peekable();
+    for (index, sentence) in sentences.iter().enumerate() {
+        let here = std::iter::from_fn(|| tagged.next_if(|name| name.sentence == index));
+        names::settle(text, index, sentence, here, &mut mentions);
+        look(progress, index + 1)?;
+    }
+    Ok(mentions)
+}
+
+fn look(progress: &Progress<'_>, done: usize) -> Result<(), ExtractError> {
+    if done.is_multiple_of(LOOK_EVERY) { progress.check() } else { Ok(()) }
+}
