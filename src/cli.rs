@@ -5,11 +5,15 @@ mod client;
 mod credentials;
 mod development;
 mod drain;
+mod eval;
+mod extract;
 mod graph_table;
 mod health;
 mod login;
 mod migrate;
+mod ordered;
 mod password;
+mod reading;
 mod serve;
 mod submit;
 
@@ -51,6 +55,10 @@ enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// Reads texts and prints what they say: no service, no database, no settings.
+    Extract(extract::Extract),
+    /// Scores an extractor against annotated texts.
+    Eval(eval::Eval),
     /// Prints the API's description (OpenAPI 3.1).
     Openapi,
     /// Exits with 0 if the service is ready, else with 1: for container health checks.
@@ -65,6 +73,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Admin(command) => admin::run(command),
         Command::Login(command) => login::run(command),
         Command::Submit { files, force } => submit::run(&files, force),
+        Command::Extract(command) => extract::run(&command),
+        Command::Eval(command) => eval::run(&command),
         Command::Openapi => print(&openapi::description()),
         Command::Health => health::run(),
     };
@@ -72,10 +82,19 @@ pub(crate) fn run() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("kgl: {}", one_line(&error));
-            if error.is::<SettingsError>() || is_setting(&error) { WRONG_USE.into() } else { ExitCode::FAILURE }
+            if error.is::<SettingsError>() || error.is::<WrongUse>() || is_setting(&error) {
+                WRONG_USE.into()
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }
+
+/// An argument that makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct WrongUse(String);
 
 /// Settings that only the engine can judge count as settings too.
 fn is_setting(error: &anyhow::Error) -> bool {

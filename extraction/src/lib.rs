@@ -18,6 +18,7 @@ mod calibration;
 mod clusters;
 mod crf;
 mod draft;
+pub mod evaluation;
 mod extraction;
 mod extractor;
 mod fast;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use comfy_table::{ContentArrangement, Table, presets::UTF8_BORDERS_ONLY};
+use kgl_extraction::Extraction;
 use serde::Deserialize;
 
 /// Quotes are shortened to this many characters: about a line and a half of a wide terminal.
@@ -41,6 +42,68 @@ struct Evidence {
     confidence: f64,
 }
 
+/// The same for what was just read and is stored nowhere, with a table of the entities before that of the
+/// relationships.
+pub(super) fn extraction(name: &str, text: &str, found: &Extraction) -> String {
+    let graph = Graph::of(text, found);
+    if found.entities.is_empty() {
+        return heading(name, &graph);
+    }
+    let mut table = table(["entity", "type", "sure", "mentions", "also called"]);
+    for (entity, known) in found.entities.iter().zip(&graph.entities) {
+        table.add_row([
+            shortened(&entity.name, NAME),
+            entity.entity_type.clone(),
+            format!("{:.2}", entity.confidence),
+            known.mentions.len().to_string(),
+            shortened(&entity.aliases.join(", "), NAME),
+        ]);
+    }
+    let rendered = render(name, &graph);
+    match rendered.split_once('\n') {
+        Some((heading, relationships)) => format!("{heading}\n{table}\n{relationships}"),
+        None => rendered,
+    }
+}
+
+impl Graph {
+    fn of(text: &str, found: &Extraction) -> Self {
+        let chars: Vec<char> = text.chars().collect();
+        let entities = found.entities.iter().enumerate().map(|(index, entity)| Entity {
+            id: index.to_string(),
+            name: entity.name.clone(),
+            kind: entity.entity_type.clone(),
+            mentions: found.mentions.iter().filter(|m| m.entity == index).map(|_| serde::de::IgnoredAny).collect(),
+        });
+        let mut relationships: BTreeMap<(usize, usize, &str), Vec<Evidence>> = BTreeMap::new();
+        for relation in &found.relations {
+            let evidence = Evidence {
+                quote: chars[relation.evidence.start..relation.evidence.end].iter().collect(),
+                confidence: relation.confidence,
+            };
+            relationships.entry((relation.head, relation.tail, &relation.relation_type)).or_default().push(evidence);
+        }
+        let relationships = relationships.into_iter().map(|((head, tail, kind), evidence)| Relationship {
+            source_entity_id: head.to_string(),
+            target_entity_id: tail.to_string(),
+            relationship_type: kind.to_owned(),
+            evidence,
+        });
+        Self { entities: entities.collect(), relationships: relationships.collect() }
+    }
+}
+
+/// An empty table that fits the terminal.
+fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header);
+    if !table.is_tty() {
+        table.set_width(PLAIN_WIDTH);
+    }
+    table
+}
+
 /// A heading with counts, and a row for each relationship, the surest first.
 pub(super) fn render(name: &str, graph: &Graph) -> String {
     let heading = heading(name, graph);
@@ -52,12 +115,7 @@ pub(super) fn render(name: &str, graph: &Graph) -> String {
     let mut rows: Vec<(&Relationship, &Evidence)> =
         graph.relationships.iter().filter_map(|r| Some((r, best(&r.evidence)?))).collect();
     rows.sort_by(|a, b| b.1.confidence.total_cmp(&a.1.confidence));
-    let mut table = Table::new();
-    table.load_style(UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["head", "relationship", "tail", "sure", "because the text says"]);
-    if !table.is_tty() {
-        table.set_width(PLAIN_WIDTH);
-    }
+    let mut table = table(["head", "relationship", "tail", "sure", "because the text says"]);
     for (relationship, evidence) in rows {
         table.add_row([
             named(&relationship.source_entity_id),

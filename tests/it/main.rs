@@ -19,6 +19,7 @@ mod guide;
 mod harness;
 mod isolation;
 mod lists;
+mod offline;
 mod pipeline;
 mod reading;
 mod samples;
