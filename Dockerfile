@@ -14,6 +14,7 @@ RUN python3 scripts/fetch_bundle.py
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY embedded embedded
 COPY extraction extraction
+COPY language-model language-model
 COPY migrations migrations
 COPY actors actors
 COPY web web
@@ -24,7 +25,7 @@ COPY tests tests
 # be older than what is in the cache, so our own sources always count as changed.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target,sharing=locked \
-    find build.rs actors embedded extraction migrations src tests web -type f -exec touch {} + \
+    find build.rs actors embedded extraction language-model migrations src tests web -type f -exec touch {} + \
  && cargo build --release --locked --bin kgl \
  && install -D target/release/kgl /out/kgl
 

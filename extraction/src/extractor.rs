@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,9 @@ use crate::pipeline::Pipeline;
 /// Longest text in bytes that an extractor takes: several times the largest document the service
 /// accepts, and small enough that offsets fit in 32 bits.
 pub const MAX_TEXT_BYTES: usize = 64 << 20;
+
+/// What a text is given unless its extractor asks for more. The largest ones need seconds; what needs minutes is stuck.
+const USUAL_TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// Reads a text. Implementations are deterministic: the same version, text and options give the
 /// same answer, on every machine.
@@ -25,9 +29,15 @@ pub trait Extractor: Send + Sync {
     /// Reads `text` and asks `watch` between sentences whether to go on.
     ///
     /// # Errors
-    /// [`ExtractError::Cancelled`] when the watch said so; every other error is the fault of this
-    /// text or these options, and trying again will not help.
+    /// [`ExtractError::Cancelled`] when the watch said so; [`ExtractError::Unavailable`] and
+    /// [`ExtractError::Failed`] when another program that it needs did not do its part. Every other
+    /// error is the fault of this text or these options, and trying again will not help.
     fn extract(&self, text: &str, options: &ExtractOptions, watch: &dyn Watch) -> Result<Extraction, ExtractError>;
+
+    /// The longest that reading this text may take before it counts as stuck.
+    fn time_limit(&self, _text: &str) -> Duration {
+        USUAL_TIME_LIMIT
+    }
 }
 
 /// What the caller wants to see of what is found.
@@ -48,7 +58,8 @@ pub struct ExtractOptions {
 /// Progress and cancellation.
 pub trait Watch: Sync {
     /// Called at least every 20 ms of work or so, with the number of steps done and in all: each sentence is a step of
-    /// each stage that takes time. `Break` ends the extraction with [`ExtractError::Cancelled`].
+    /// each stage that takes time. An extractor that waits for another program calls it while it waits. `Break` ends the
+    /// extraction with [`ExtractError::Cancelled`].
     fn sentence(&self, done: usize, total: usize) -> ControlFlow<()>;
 }
 
@@ -79,6 +90,22 @@ pub enum ExtractError {
     /// The confidence threshold is not a number from 0 to 1.
     #[error("the confidence threshold {0} is not between 0 and 1")]
     Threshold(f64),
+    /// Another program that the extractor needs is away, overloaded, or does not let it in. No text
+    /// is to blame, and none can be read before that changes.
+    #[error("{reason}")]
+    Unavailable {
+        /// Why, in a line that names no secret.
+        reason: String,
+        /// When it may be worth another try, if that is known.
+        retry_after: Option<Duration>,
+    },
+    /// Another program that the extractor needs did not do its part for this text. It may the next
+    /// time.
+    #[error("{0}")]
+    Failed(String),
+    /// The text cannot be read by this extractor, within these limits; the line says why.
+    #[error("{0}")]
+    Unreadable(String),
 }
 
 /// Finds nothing: for measuring what surrounds the extractor.

@@ -50,3 +50,5 @@ pub use extractor::{
 };
 pub use formats::{ContentType, FormatError, PlainText, to_plain_text};
 pub use name_key::name_key;
+pub use sentences::sentences;
+pub use wanted::keep_wanted;

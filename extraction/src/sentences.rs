@@ -1,5 +1,6 @@
 //! Where sentences end.
 
+use crate::extraction::Span;
 use crate::tokens::{Token, Tokenizer};
 
 /// Longest sentence in tokens. What runs on longer is cut: a list, a table or a hostile text.
@@ -31,6 +32,13 @@ enum Ending {
     Mark,
     /// A mark of a script that writes no spaces after it.
     WideMark,
+}
+
+/// The sentences of a text in reading order, as every extractor of this crate sees them; whitespace between them belongs
+/// to none. At most 400 words and marks each.
+#[must_use]
+pub fn sentences(text: &str) -> Vec<Span> {
+    split(text).iter().map(|sentence| Span::new(sentence.char_start as usize, sentence.char_end as usize)).collect()
 }
 
 /// Splits a text into sentences; whitespace between them belongs to none.

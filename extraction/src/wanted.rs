@@ -12,6 +12,15 @@ pub(crate) struct Wanted {
     least: f64,
 }
 
+/// Takes out of a result what the options do not ask for: other types, and what is less sure than their threshold.
+///
+/// # Errors
+/// [`ExtractError::Threshold`] when the threshold is none.
+pub fn keep_wanted(options: &ExtractOptions, all: &mut Extraction) -> Result<(), ExtractError> {
+    Wanted::new(options)?.filter(all);
+    Ok(())
+}
+
 impl Wanted {
     pub(crate) fn new(options: &ExtractOptions) -> Result<Self, ExtractError> {
         let least = options.confidence_threshold.unwrap_or(0.0);
