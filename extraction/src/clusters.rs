@@ -58,6 +58,11 @@ impl Clusters {
         clusters
     }
 
+    /// Takes other entities in place of these; `from` says which of these each comes from.
+    pub(crate) fn replace(&mut self, entities: Vec<Entity>, entity_of: Vec<usize>, _from: &[usize]) {
+        (self.entities, self.entity_of) = (entities, entity_of);
+    }
+
     /// A doubtful single word that is the surname of a person of this text is that person.
     fn retype(&self, text: &str, sentence: &ReadSentence, name: &mut DraftMention) {
         let alone = name.end - name.start == 1

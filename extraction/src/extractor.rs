@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::extraction::Extraction;
 use crate::fast::Fast;
+use crate::gazetteer::Gazetteer;
 use crate::pipeline::Pipeline;
+use crate::schema::{Synonyms, Thresholds};
 
 /// Longest text in bytes that an extractor takes: several times the largest document the service
 /// accepts, and small enough that offsets fit in 32 bits.
@@ -50,9 +52,18 @@ pub struct ExtractOptions {
     pub relationship_types: Option<Vec<String>>,
     /// Only mentions and relations of at least this confidence, 0 to 1.
     pub confidence_threshold: Option<f64>,
+    /// How sure single types have to be, in place of `confidence_threshold`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thresholds: Option<Thresholds>,
     /// Whether relations in the text's own words are wanted too; `None` is the extractor's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_relations: Option<bool>,
+    /// What the caller calls types and relations. Lists of types and thresholds may use either name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synonyms: Option<Synonyms>,
+    /// The caller's own names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gazetteer: Option<Gazetteer>,
 }
 
 /// Progress and cancellation.
@@ -106,6 +117,9 @@ pub enum ExtractError {
     /// The text cannot be read by this extractor, within these limits; the line says why.
     #[error("{0}")]
     Unreadable(String),
+    /// A schema of the caller's that cannot be used.
+    #[error("the schema cannot be used: {0}")]
+    Schema(String),
 }
 
 /// Finds nothing: for measuring what surrounds the extractor.

@@ -24,6 +24,7 @@ mod extractor;
 mod fast;
 mod features;
 mod formats;
+mod gazetteer;
 mod hash;
 mod labels;
 mod lexicon;
@@ -32,6 +33,7 @@ mod names;
 mod patterns;
 mod pipeline;
 mod relations;
+mod schema;
 mod sentences;
 mod tagger;
 mod tier;
@@ -49,6 +51,8 @@ pub use extractor::{
     ExtractError, ExtractOptions, Extractor, MAX_TEXT_BYTES, Unwatched, Watch, builtin, by_name, fast, noop,
 };
 pub use formats::{ContentType, FormatError, PlainText, to_plain_text};
+pub use gazetteer::{GAZETTEER_CONFIDENCE, Gazetteer, GazetteerEntry};
 pub use name_key::name_key;
+pub use schema::{MAX_REQUEST_GAZETTEER, MAX_STORED_GAZETTEER, Synonyms, Thresholds};
 pub use sentences::sentences;
 pub use wanted::keep_wanted;

@@ -10,6 +10,7 @@ use crate::clusters::Clusters;
 use crate::draft::{Anaphor, DraftMention, ReadSentence};
 use crate::extraction::Extraction;
 use crate::extractor::{ExtractError, ExtractOptions, Extractor, MAX_TEXT_BYTES, Watch};
+use crate::gazetteer::Gazetteer;
 use crate::names;
 use crate::patterns;
 use crate::sentences;
@@ -63,8 +64,7 @@ impl Extractor for Pipeline {
         let mut reading = self.tier.begin(text, &sentences);
         let tagged = reading.names(&mut progress)?;
         let mut mentions = settle(text, &sentences, tagged, &progress)?;
-        // Names that the caller brings join here, in place of what they overlap.
-        let clusters = Clusters::gather(text, &sentences, &mut mentions);
+        let clusters = gather(text, &sentences, &mut mentions, options.gazetteer.as_ref(), &wanted)?;
         let anaphors: Vec<Anaphor> = Vec::new();
         let mut relations = reading.relations(&mentions, &anaphors, &mut progress)?;
         drop(reading);
@@ -93,6 +93,24 @@ fn settle(
         look(progress, index + 1)?;
     }
     Ok(mentions)
+}
+
+/// Mentions gathered to entities, with the caller's own names in place of what they overlap.
+fn gather(
+    text: &str,
+    sentences: &[ReadSentence],
+    mentions: &mut Vec<DraftMention>,
+    gazetteer: Option<&Gazetteer>,
+    wanted: &Wanted,
+) -> Result<Clusters, ExtractError> {
+    let Some(gazetteer) = gazetteer.filter(|gazetteer| !gazetteer.entries().is_empty()) else {
+        return Ok(Clusters::gather(text, sentences, mentions));
+    };
+    let reading = |name: &str| wanted.reading(name);
+    let marks = gazetteer.mark(text, sentences, mentions, &reading)?;
+    let mut clusters = Clusters::gather(text, sentences, mentions);
+    gazetteer.join(&marks, text, sentences, mentions, &mut clusters, &reading);
+    Ok(clusters)
 }
 
 fn look(progress: &Progress<'_>, done: usize) -> Result<(), ExtractError> {

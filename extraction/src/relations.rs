@@ -29,15 +29,15 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    /// The role of an entity type; amounts have none.
+    /// The role of an entity type; amounts and addresses have none. A type of the caller's own is a thing.
     pub(crate) fn of(entity_type: &str) -> Option<Self> {
         match entity_type {
             "person" => Some(Self::Person),
             "organization" => Some(Self::Organization),
             "location" => Some(Self::Location),
             "date" => Some(Self::Date),
-            "product" | "event" | "work" | "concept" | "technology" | "other" => Some(Self::Thing),
-            _ => None,
+            "money" | "percent" | "email" | "url" | "identifier" => None,
+            _ => Some(Self::Thing),
         }
     }
 

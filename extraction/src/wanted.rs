@@ -1,15 +1,18 @@
-//! What the caller wants to see.
+//! What the caller wants to see, and what they call it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::extraction::{Extraction, Relation};
 use crate::extractor::{ExtractError, ExtractOptions};
+use crate::schema::{Synonyms, Thresholds};
 
 /// The caller's wishes, ready to ask.
 pub(crate) struct Wanted {
     types: Option<HashSet<String>>,
     relations: Option<HashSet<String>>,
     least: f64,
+    thresholds: Thresholds,
+    synonyms: Synonyms,
 }
 
 /// Takes out of a result what the options do not ask for: other types, and what is less sure than their threshold.
@@ -24,8 +27,10 @@ pub fn keep_wanted(options: &ExtractOptions, all: &mut Extraction) -> Result<(),
 impl Wanted {
     pub(crate) fn new(options: &ExtractOptions) -> Result<Self, ExtractError> {
         let least = options.confidence_threshold.unwrap_or(0.0);
-        if !(0.0..=1.0).contains(&least) {
-            return Err(ExtractError::Threshold(least));
+        let thresholds = options.thresholds.clone().unwrap_or_default();
+        let all = thresholds.entity_types.values().chain(thresholds.relationship_types.values()).copied();
+        if let Some(wrong) = all.chain([least]).find(|value| !(0.0..=1.0).contains(value)) {
+            return Err(ExtractError::Threshold(wrong));
         }
         let set = |names: &Option<Vec<String>>| {
             names.as_ref().map(|names| {
@@ -36,20 +41,32 @@ impl Wanted {
                     .collect()
             })
         };
-        Ok(Self { types: set(&options.entity_types), relations: set(&options.relationship_types), least })
+        let synonyms = options.synonyms.clone().unwrap_or_default();
+        Ok(Self {
+            types: set(&options.entity_types),
+            relations: set(&options.relationship_types),
+            least,
+            thresholds,
+            synonyms,
+        })
     }
 
-    /// Takes out what is not wanted. The options only filter: what they leave is the same as
-    /// without them.
+    /// The type of ours that the caller's name of a type is read as.
+    pub(crate) fn reading(&self, name: &str) -> String {
+        let ours = self.synonyms.entity_types.iter().find(|(_, theirs)| *theirs == name);
+        ours.map_or(name, |(ours, _)| ours).to_owned()
+    }
+
+    /// Takes out what is not wanted, and gives the rest the caller's names. What is left is otherwise the same as
+    /// without wishes.
     pub(crate) fn filter(&self, all: &mut Extraction) {
-        let shows = |set: &Option<HashSet<String>>, name: &str| set.as_ref().is_none_or(|set| set.contains(name));
         let mut mention_now = vec![None; all.mentions.len()];
         let mut entity_now = vec![None; all.entities.len()];
         let mut mentions = Vec::new();
         let mut entities = Vec::new();
         for (index, mut mention) in std::mem::take(&mut all.mentions).into_iter().enumerate() {
             let entity = &all.entities[mention.entity];
-            if mention.confidence >= self.least && shows(&self.types, &entity.entity_type) {
+            if self.shows_entity(&entity.entity_type, mention.confidence) {
                 mention.entity = *entity_now[mention.entity].get_or_insert_with(|| {
                     entities.push(entity.clone());
                     entities.len() - 1
@@ -60,7 +77,7 @@ impl Wanted {
         }
         all.relations = std::mem::take(&mut all.relations)
             .into_iter()
-            .filter(|relation| relation.confidence >= self.least && shows(&self.relations, &relation.relation_type))
+            .filter(|relation| self.shows_relation(&relation.relation_type, relation.confidence))
             .filter_map(|relation| {
                 Some(Relation {
                     head: entity_now[relation.head]?,
@@ -72,5 +89,59 @@ impl Wanted {
             })
             .collect();
         (all.mentions, all.entities) = (mentions, entities);
+        self.rename(all);
     }
+
+    fn shows_entity(&self, name: &str, confidence: f64) -> bool {
+        shows(self.types.as_ref(), &self.synonyms.entity_types, name)
+            && confidence >= least(self.least, &self.thresholds.entity_types, &self.synonyms.entity_types, name)
+    }
+
+    fn shows_relation(&self, name: &str, confidence: f64) -> bool {
+        let synonyms = &self.synonyms.relationship_types;
+        shows(self.relations.as_ref(), synonyms, name)
+            && confidence >= least(self.least, &self.thresholds.relationship_types, synonyms, name)
+    }
+
+    fn rename(&self, all: &mut Extraction) {
+        for entity in &mut all.entities {
+            if let Some(theirs) = self.synonyms.entity_types.get(&entity.entity_type) {
+                entity.entity_type.clone_from(theirs);
+            }
+        }
+        for relation in &mut all.relations {
+            if let Some(theirs) = self.synonyms.relationship_types.get(&relation.relation_type) {
+                relation.relation_type.clone_from(theirs);
+            }
+        }
+        // Two relations may have become one: a sentence states a thing once.
+        if !self.synonyms.relationship_types.is_empty() {
+            let mut best: BTreeMap<_, (usize, f64)> = BTreeMap::new();
+            for (index, relation) in all.relations.iter().enumerate() {
+                let key = (relation.head, relation.tail, relation.relation_type.clone(), relation.evidence);
+                let surest = best.entry(key).or_insert((index, relation.confidence));
+                if relation.confidence > surest.1 {
+                    *surest = (index, relation.confidence);
+                }
+            }
+            let kept: HashSet<usize> = best.into_values().map(|(index, _)| index).collect();
+            let mut index = 0;
+            all.relations.retain(|_| {
+                index += 1;
+                kept.contains(&(index - 1))
+            });
+        }
+    }
+}
+
+/// Whether a list of wanted names has this one, by our name or by the caller's.
+fn shows(wanted: Option<&HashSet<String>>, synonyms: &BTreeMap<String, String>, name: &str) -> bool {
+    wanted
+        .is_none_or(|wanted| wanted.contains(name) || synonyms.get(name).is_some_and(|theirs| wanted.contains(theirs)))
+}
+
+/// How sure something of this name has to be, by our name or by the caller's.
+fn least(usual: f64, thresholds: &BTreeMap<String, f64>, synonyms: &BTreeMap<String, String>, name: &str) -> f64 {
+    let own = thresholds.get(name).or_else(|| thresholds.get(synonyms.get(name)?));
+    own.copied().unwrap_or(usual)
 }

@@ -9,12 +9,24 @@ use std::{
 
 use anyhow::Context;
 use clap::Args;
-use kgl_extraction::{ExtractOptions, Extractor, by_name};
+use kgl_extraction::{ExtractOptions, Extractor, MAX_STORED_GAZETTEER, by_name};
+use serde_json::{Map, Value};
 
 use super::WrongUse;
 
 /// Names that [`by_name`] knows, for the message about one that it does not.
 const EXTRACTORS: &str = "builtin, fast, noop";
+
+/// What a schema's file may say.
+const SCHEMA_FIELDS: [&str; 7] = [
+    "entity_types",
+    "relationship_types",
+    "confidence_threshold",
+    "thresholds",
+    "open_relations",
+    "synonyms",
+    "gazetteer",
+];
 
 /// Which extractor reads, and what of it is shown.
 #[derive(Debug, Args)]
@@ -34,6 +46,10 @@ pub(super) struct Reading {
     /// Also relations in the text's own words.
     #[arg(long)]
     open: bool,
+    /// Own names for things, types and relations, and what to keep: JSON, as the API's `extraction`. The options above
+    /// stand over it.
+    #[arg(long, value_name = "FILE.json")]
+    schema: Option<PathBuf>,
 }
 
 impl Reading {
@@ -48,12 +64,35 @@ impl Reading {
         if let Some(threshold) = self.threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
             return Err(WrongUse(format!("--threshold: {threshold} is not between 0 and 1")).into());
         }
-        Ok(ExtractOptions {
+        let options = ExtractOptions {
             entity_types: self.types.clone(),
             relationship_types: self.relations.clone(),
             confidence_threshold: self.threshold,
-            open_relations: Some(self.open),
-        })
+            open_relations: self.open.then_some(true),
+            ..ExtractOptions::default()
+        };
+        let mut options = match &self.schema {
+            Some(file) => options.over(&schema(file).map_err(|issue| WrongUse(format!("--schema: {issue}")))?),
+            None => options,
+        };
+        options.open_relations.get_or_insert(false);
+        Ok(options)
+    }
+}
+
+/// The options that a file holds.
+fn schema(file: &PathBuf) -> anyhow::Result<ExtractOptions> {
+    let name = file.display();
+    let fields: Map<String, Value> =
+        serde_json::from_slice(&read(file)?).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
+    if let Some(unknown) = fields.keys().find(|field| !SCHEMA_FIELDS.contains(&field.as_str())) {
+        anyhow::bail!("{name}: {unknown}: there is no such field; there are {}", SCHEMA_FIELDS.join(", "));
+    }
+    let options: ExtractOptions =
+        serde_json::from_value(Value::Object(fields)).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
+    match options.issues(MAX_STORED_GAZETTEER).first() {
+        Some((field, issue)) => anyhow::bail!("{name}: {field}: {issue}"),
+        None => Ok(options),
     }
 }
 

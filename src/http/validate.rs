@@ -154,7 +154,13 @@ impl From<ExtractionRequest> for JobOptions {
             request;
         JobOptions {
             extractor,
-            extract: ExtractOptions { entity_types, relationship_types, confidence_threshold, open_relations },
+            extract: ExtractOptions {
+                entity_types,
+                relationship_types,
+                confidence_threshold,
+                open_relations,
+                ..ExtractOptions::default()
+            },
         }
     }
 }

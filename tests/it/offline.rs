@@ -143,6 +143,39 @@ fn a_file_is_shown_as_tables_or_as_one_json_document() {
     }
 }
 
+#[test]
+fn a_schema_from_a_file_brings_own_names_and_a_wrong_one_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("schema.json");
+    let path = file.to_str().expect("a path");
+    let with = |schema: &str| {
+        std::fs::write(&file, schema).expect("written");
+        kgl(&["extract", "--jsonl", "--schema", path], r#"{"id": 1, "text": "In 2019 Brenniko acquired Vandelia."}"#)
+    };
+    let output = with(
+        r#"{"gazetteer": [{"name": "Brenniko", "type": "company", "id": "b-1"}, {"name": "Vandelia", "type": "company"}],
+            "synonyms": {"entity_types": {"organization": "company"}, "relationship_types": {"acquires": "bought"}}}"#,
+    );
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let answer = lines(&output.stdout).remove(0);
+    let companies: Vec<&Value> =
+        answer["entities"].as_array().into_iter().flatten().filter(|e| e["type"] == json!("company")).collect();
+    assert_eq!(companies.len(), 2, "{answer}");
+    assert_eq!(companies[0]["metadata"]["gazetteer_id"], json!("b-1"));
+    assert_eq!(answer["relationships"][0]["type"], json!("bought"), "{answer}");
+    for (schema, words) in [
+        ("{", "schema.json: EOF"),
+        (r#"{"gazeteer": []}"#, "gazeteer: there is no such field"),
+        (r#"{"gazetteer": [{"name": "x", "type": "A B"}]}"#, "gazetteer[0].type: must be a snake_case name"),
+        (r#"{"gazetteer": [{"nam": "x"}]}"#, "unknown field `nam`"),
+    ] {
+        let output = with(schema);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(words) && error.lines().count() == 1, "{error}");
+    }
+}
+
 fn scores(arguments: &[&str], gold: &str) -> Value {
     let output = kgl(&[&["eval", "--json"], arguments, &["-"]].concat(), gold);
     assert!(output.status.success(), "{}", text(&output.stderr));
