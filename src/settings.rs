@@ -2,6 +2,7 @@
 //!
 //! Reading takes a lookup function, so that tests need not touch the environment of their process.
 
+mod language_model;
 mod parse;
 
 use std::{
@@ -10,13 +11,14 @@ use std::{
 
 use kgl_actors::{AdminAccount, EngineSettings};
 
+pub(crate) use self::language_model::from_environment as language_model;
 use self::parse::Reader;
 pub(crate) use self::parse::{Network, SettingsError};
 
 /// Extractors that a setting or a request may name.
-pub(crate) const EXTRACTORS: &[&str] = &["builtin", "fast", "noop"];
+pub(crate) const EXTRACTORS: &[&str] = &["builtin", "fast", "noop", "openai"];
 /// Extractors that are planned but not part of this version.
-const LATER_EXTRACTORS: &[&str] = &["openai", "remote"];
+const LATER_EXTRACTORS: &[&str] = &["remote"];
 /// HS256 wants a key of at least the size of its hash.
 const MIN_SECRET_BYTES: usize = 32;
 
@@ -155,6 +157,8 @@ fn log(read: &Reader<'_>, environment: Environment) -> Result<LogSettings, Setti
 fn engine(read: &Reader<'_>, environment: Environment) -> Result<EngineSettings, SettingsError> {
     let production = environment == Environment::Production;
     let (jwt_secret, jwt_private_key_file) = signing_key(read, production)?;
+    let extractor = extractor(read)?;
+    let language_model = language_model::read(read, extractor == "openai")?;
     Ok(EngineSettings {
         data_dir: data_dir(&|name| read.text(name)),
         database_url: database_url(read)?,
@@ -164,7 +168,8 @@ fn engine(read: &Reader<'_>, environment: Environment) -> Result<EngineSettings,
         jwt_secret,
         jwt_private_key_file,
         admin: admin(read)?,
-        extractor: extractor(read)?,
+        extractor,
+        language_model,
         workers: read.number("KGL_WORKERS", 1..=1024, available_parallelism().map_or(1, NonZeroUsize::get))?,
     })
 }

@@ -19,6 +19,7 @@ use crate::{
         job::{Job, JobFilter, JobStatus},
         page::{Listing, Page},
     },
+    extractors::Extractors,
     finished::Finished,
     ingestion::{Commit, IngestionMessage},
     intake::IntakeMessage,
@@ -48,6 +49,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub struct Documents {
     store: Store,
+    extractors: Extractors,
     ingestion: Address<Letter<IngestionMessage>>,
     permits: Arc<Semaphore>,
     intake: Address<Letter<IntakeMessage>>,
@@ -57,11 +59,12 @@ pub struct Documents {
 impl Documents {
     pub(crate) fn new(
         store: Store,
+        extractors: Extractors,
         ingestion: Address<Letter<IngestionMessage>>,
         intake: Address<Letter<IntakeMessage>>,
         finished: Finished,
     ) -> Self {
-        Self { store, ingestion, permits: Arc::new(Semaphore::new(ADMISSION_PERMITS)), intake, finished }
+        Self { store, extractors, ingestion, permits: Arc::new(Semaphore::new(ADMISSION_PERMITS)), intake, finished }
     }
 
     /// Takes a document in: answers once it and its job are committed.
@@ -75,6 +78,7 @@ impl Documents {
         new: NewDocument,
         idempotency: Option<Idempotency>,
     ) -> Result<Submission> {
+        self.extractors.check(new.extraction.extractor.as_deref())?;
         let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| {
             metrics::counter!(ADMISSION_REFUSED).increment(1);
             Error::Busy { retry_after: RETRY_AFTER }

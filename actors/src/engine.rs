@@ -9,6 +9,7 @@ use crate::{
     accounts::{AccountSettings, Accounts},
     database::Database,
     documents::{Documents, Jobs},
+    extractors::Extractors,
     finished::Finished,
     graph::Graph,
     health::HealthReport,
@@ -53,10 +54,7 @@ impl Engine {
     /// # Errors
     /// See [`StartError`]. What was started by then is stopped again.
     pub async fn start(settings: EngineSettings) -> Result<Engine, StartError> {
-        let extractor = kgl_extraction::by_name(&settings.extractor).ok_or_else(|| StartError::Setting {
-            variable: "KGL_EXTRACTOR",
-            issue: format!("there is no extractor of the name {:?}", settings.extractor),
-        })?;
+        let extractors = Extractors::new(&settings)?;
         Accounts::check_keys(account_settings(&settings, settings.database_url.is_none())).await?;
         let database = Database::start(
             settings.database_url.as_deref(),
@@ -65,7 +63,7 @@ impl Engine {
             settings.database_connections,
         )
         .await?;
-        match Self::start_on(&database, &settings, extractor).await {
+        match Self::start_on(&database, &settings, extractors).await {
             Ok(build) => Ok(Engine(Arc::new(build(database)))),
             Err(error) => {
                 database.stop().await;
@@ -77,7 +75,7 @@ impl Engine {
     async fn start_on(
         database: &Database,
         settings: &EngineSettings,
-        extractor: Arc<dyn kgl_extraction::Extractor>,
+        extractors: Extractors,
     ) -> Result<impl FnOnce(Database) -> Inner + use<>, StartError> {
         let store = database.open(settings.database_connections).await?;
         let accounts = Accounts::start(store.clone(), account_settings(settings, database.is_embedded())).await?;
@@ -101,11 +99,11 @@ impl Engine {
         let queue: Arc<dyn JobQueue> =
             Arc::new(PostgresQueue::new(store.clone(), holder, database.target().listener()?));
         let (outcomes, finished) = (Outcomes::default(), Finished::default());
-        let board = HealthBoard::new(outcomes.clone(), extractor.name());
+        let board = HealthBoard::new(outcomes.clone(), extractors.clone());
         let parts = Parts {
             store: store.clone(),
             queue,
-            extractor,
+            extractors: extractors.clone(),
             workers: settings.workers,
             outcomes,
             board: board.clone(),
@@ -115,7 +113,7 @@ impl Engine {
         let tree = Tree::start(parts, a.clone()).await.map_err(|e| StartError::Other(e.to_string()))?;
         let chores = tokio::spawn(chores(accounts.clone(), store.clone()));
         Ok(move |database| Inner {
-            documents: Documents::new(store.clone(), a.ingestion, a.intake.clone(), finished.clone()),
+            documents: Documents::new(store.clone(), extractors, a.ingestion, a.intake.clone(), finished.clone()),
             jobs: Jobs::new(store.clone(), a.intake, finished),
             graph: Graph::new(store.clone()),
             access_log: AccessLogHandle::new(a.access_log),
@@ -222,6 +220,9 @@ async fn chores(accounts: Accounts, store: Store) {
         }
         if let Err(error) = store.forget_idempotency_keys().await {
             tracing::warn!(%error, "expired idempotency keys were not cleared away");
+        }
+        if let Err(error) = store.forget_language_model_answers().await {
+            tracing::warn!(%error, "old answers of the language model were not cleared away");
         }
     }
 }

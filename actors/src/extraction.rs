@@ -13,21 +13,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kgl_extraction::{ExtractError, Extraction as Found, Extractor, Watch};
+use kgl_extraction::{ExtractError, Watch};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::Semaphore;
 
 use crate::{
     domain::{ids::JobId, merge::ReadDocument, verdict::Verdict},
+    extractors::{Chosen, Extractors, Read},
     graph_writer::GraphWriterMessage,
     intake::IntakeMessage,
     mailbox::{ActorMessage, Address, Letter},
     metrics::{EXTRACTION_DURATION, EXTRACTION_RUNNING},
-    store::{documents::Text, graph_write::Reading, leases::Lease},
+    store::{Store, documents::Text, graph_write::Reading, leases::Lease},
 };
 
-/// The longest that one document may take. The largest ones need seconds; what needs minutes is stuck.
-const EXTRACTION_TIMEOUT: Duration = Duration::from_secs(120);
+/// What a service that did not say when is given to come back.
+const UNAVAILABLE_PAUSE: Duration = Duration::from_secs(15);
 
 /// Why a job's work should stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,8 +122,10 @@ pub enum ExtractionMessage {
 pub struct ExtractionArguments {
     /// Documents that are read at the same time.
     pub workers: usize,
-    /// Who reads when the job names nobody.
-    pub extractor: Arc<dyn Extractor>,
+    /// Who reads.
+    pub extractors: Extractors,
+    /// Where answers of a language model are kept.
+    pub store: Store,
     /// Who writes what was read.
     pub graph_writer: Address<Letter<GraphWriterMessage>>,
     /// Who settles what was not.
@@ -203,9 +206,9 @@ async fn extract(arguments: ExtractionArguments, work: Work) {
     if let Some(verdict) = halted(&watch) {
         return settler.settle(verdict);
     }
-    let extractor = match choose(&arguments.extractor, lease.options.extractor.as_deref()) {
+    let extractor = match arguments.extractors.choose(&lease, &arguments.store) {
         Ok(extractor) => extractor,
-        Err(verdict) => return settler.settle(verdict),
+        Err(reason) => return settler.settle(Verdict::Reject(reason)),
     };
     match read(extractor, &lease, text, Arc::clone(&watch)).await {
         Ok(document) => {
@@ -221,15 +224,6 @@ async fn extract(arguments: ExtractionArguments, work: Work) {
     }
 }
 
-fn choose(default: &Arc<dyn Extractor>, wanted: Option<&str>) -> Result<Arc<dyn Extractor>, Verdict> {
-    match wanted {
-        None => Ok(Arc::clone(default)),
-        Some(name) if name == default.name() => Ok(Arc::clone(default)),
-        Some(name) => kgl_extraction::by_name(name)
-            .ok_or_else(|| Verdict::Reject(format!("there is no extractor of the name {name:?}"))),
-    }
-}
-
 fn halted(watch: &JobWatch) -> Option<Verdict> {
     match watch.halted() {
         Halt::No => None,
@@ -239,29 +233,25 @@ fn halted(watch: &JobWatch) -> Option<Verdict> {
 }
 
 /// Runs the extractor on a blocking thread, where a panic ends as a verdict.
-async fn read(
-    extractor: Arc<dyn Extractor>,
-    lease: &Lease,
-    text: Text,
-    watch: Arc<JobWatch>,
-) -> Result<ReadDocument, Verdict> {
+async fn read(extractor: Chosen, lease: &Lease, text: Text, watch: Arc<JobWatch>) -> Result<ReadDocument, Verdict> {
     let options = lease.options.extract.clone();
-    let deadline = Deadline { watch: Arc::clone(&watch), until: Instant::now() + EXTRACTION_TIMEOUT };
     let begun = Instant::now();
+    let limit = extractor.time_limit(&text.content);
+    let deadline = Deadline { watch: Arc::clone(&watch), until: begun + limit };
     metrics::gauge!(EXTRACTION_RUNNING).increment(1.0);
     let joined = tokio::task::spawn_blocking(move || {
-        let found = extractor.extract(&text.content, &options, &deadline);
-        (found, text)
+        let found = extractor.read(&text.content, &options, &deadline);
+        found.map(|found| document(found, text)).map_err(|error| (error, extractor))
     })
     .await;
     metrics::gauge!(EXTRACTION_RUNNING).decrement(1.0);
     metrics::histogram!(EXTRACTION_DURATION).record(begun.elapsed().as_secs_f64());
     match joined {
-        Ok((Ok(found), text)) => Ok(document(found, text)),
-        Ok((Err(ExtractError::Cancelled), _)) => Err(halted(&watch).unwrap_or_else(|| {
-            Verdict::Reject(format!("reading it took longer than {} s", EXTRACTION_TIMEOUT.as_secs()))
-        })),
-        Ok((Err(fault), _)) => Err(Verdict::Reject(fault.to_string())),
+        Ok(Ok(document)) => Ok(document),
+        Ok(Err((ExtractError::Cancelled, extractor))) => {
+            Err(halted(&watch).unwrap_or_else(|| extractor.too_slow(limit)))
+        }
+        Ok(Err((error, _))) => Err(verdict(error)),
         Err(crash) => {
             report_crash(lease.job_id, &crash);
             Err(Verdict::Retry("the extractor crashed on this document".into()))
@@ -269,18 +259,30 @@ async fn read(
     }
 }
 
+fn verdict(error: ExtractError) -> Verdict {
+    match error {
+        ExtractError::Unavailable { reason, retry_after } => {
+            Verdict::Unavailable { reason, pause: retry_after.unwrap_or(UNAVAILABLE_PAUSE) }
+        }
+        ExtractError::Failed(reason) => Verdict::Retry(reason),
+        fault => Verdict::Reject(fault.to_string()),
+    }
+}
+
 fn report_crash(job: JobId, crash: &tokio::task::JoinError) {
     tracing::error!(job.id = %job, error = %crash, "the extractor crashed");
 }
 
-fn document(found: Found, text: Text) -> ReadDocument {
+fn document(found: Read, text: Text) -> ReadDocument {
     ReadDocument {
         document_id: text.document_id,
         revision: text.revision,
         text: text.content,
         source: text.source,
         source_type: text.source_type,
-        extraction: found,
+        notes: found.notes,
+        cost: found.cost,
+        extraction: found.extraction,
     }
 }
 

@@ -9,10 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use kgl_language_model::EndpointHealth;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use serde_json::json;
 
 use crate::{
+    extractors::Extractors,
     health::{HealthReport, HealthStatus, ServiceHealth},
     mailbox::{ActorMessage, Letter, ToMyself},
     metrics::{POOL_CONNECTIONS, POOL_WAIT, QUEUE_DEPTH, QUEUE_OLDEST_AGE},
@@ -41,18 +43,18 @@ pub struct Findings {
 }
 
 /// The newest findings, to be read from anywhere.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct HealthBoard {
     findings: Arc<RwLock<Findings>>,
     outcomes: Outcomes,
-    extractor: Arc<str>,
+    extractors: Extractors,
 }
 
 impl HealthBoard {
-    /// A board for a service whose default extractor has this name.
+    /// A board for a service with these extractors.
     #[must_use]
-    pub fn new(outcomes: Outcomes, extractor: &str) -> Self {
-        Self { findings: Arc::default(), outcomes, extractor: extractor.into() }
+    pub fn new(outcomes: Outcomes, extractors: Extractors) -> Self {
+        Self { findings: Arc::default(), outcomes, extractors }
     }
 
     fn post(&self, findings: Findings) {
@@ -88,13 +90,30 @@ impl HealthBoard {
             // Something of ours fails beside what succeeds.
             (false, _) => HealthStatus::Degraded,
         };
-        let details = json!({
-            "name": &*self.extractor,
+        let mut details = json!({
+            "name": self.extractors.default_name(),
             "successes_last_minute": minute.successes,
             "internal_failures_last_minute": minute.failures,
         });
+        let endpoint = self.extractors.endpoint_health();
+        let unwell =
+            endpoint.as_ref().and_then(|endpoint| endpoint.newest).is_some_and(|(newest, _)| !newest.is_fine());
+        if let Some(endpoint) = endpoint {
+            details["language_model"] = language_model(&endpoint);
+        }
+        let status = if unwell { status.max(HealthStatus::Degraded) } else { status };
         ServiceHealth { status, response_time_ms: None, details }
     }
+}
+
+/// What the newest request to the language model came to.
+fn language_model(endpoint: &EndpointHealth) -> serde_json::Value {
+    let newest = endpoint.newest;
+    json!({
+        "model": endpoint.model,
+        "last_outcome": newest.map(|(outcome, _)| outcome.as_str()),
+        "last_request_seconds_ago": newest.map(|(_, ago)| ago.as_secs_f64()),
+    })
 }
 
 fn database(findings: &Findings) -> ServiceHealth {
@@ -245,6 +264,10 @@ mod tests {
     use super::*;
     use crate::domain::ids::UserId;
 
+    fn extractors() -> Extractors {
+        Extractors::noop()
+    }
+
     fn found(database: Option<Duration>, oldest: f64) -> Findings {
         let queue = database.map(|_| QueueState { oldest_ready_seconds: oldest, ..QueueState::default() });
         Findings { at: Some(Instant::now()), database, queue }
@@ -253,7 +276,7 @@ mod tests {
     #[test]
     fn readiness_looks_at_outcomes_and_not_only_at_ports() {
         let outcomes = Outcomes::default();
-        let board = HealthBoard::new(outcomes.clone(), "builtin");
+        let board = HealthBoard::new(outcomes.clone(), extractors());
         assert!(!board.report().ready, "nothing was probed yet");
         board.post(found(Some(Duration::from_millis(1)), 0.0));
         assert_eq!((board.report().ready, board.report().status), (true, HealthStatus::Healthy));
@@ -265,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_late_queue_degrades_and_an_absent_database_ends_readiness() {
-        let board = HealthBoard::new(Outcomes::default(), "builtin");
+        let board = HealthBoard::new(Outcomes::default(), extractors());
         board.post(found(Some(Duration::from_millis(1)), 3600.0));
         assert_eq!((board.report().ready, board.report().status), (true, HealthStatus::Degraded));
         board.post(found(None, 0.0));

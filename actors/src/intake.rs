@@ -396,6 +396,7 @@ impl IntakeState {
             Verdict::Reject(_) => "reject",
             Verdict::Retry(_) => "retry",
             Verdict::Postpone(_) => "postpone",
+            Verdict::Unavailable { .. } => "unavailable",
             Verdict::Release => "release",
             Verdict::Gone => "gone",
         };
@@ -411,6 +412,13 @@ impl IntakeState {
                 self.arguments.outcomes.note(lease.owner_id, false);
             }
             Verdict::Postpone(reason) => tracing::warn!(job.id = %lease.job_id, reason, "a try was put off"),
+            Verdict::Unavailable { reason, pause } => {
+                tracing::warn!(job.id = %lease.job_id, reason, ?pause, "the extractor is not available");
+                // An extractor that only this job asked for says nothing of the service itself.
+                if lease.options.extractor.is_none() {
+                    self.arguments.outcomes.note(lease.owner_id, false);
+                }
+            }
             Verdict::Reject(reason) => tracing::info!(job.id = %lease.job_id, reason, "a document cannot be done"),
             Verdict::Release | Verdict::Gone => {}
         }

@@ -42,11 +42,16 @@ metrics! {
     HTTP_PANICS = "kgl_http_panics_total", Counter, [], "Handlers that panicked; each was answered 500.";
     JOBS_SUBMITTED = "kgl_jobs_submitted_total", Counter, [], "Jobs committed.";
     JOBS_FINISHED = "kgl_jobs_finished_total", Counter, ["status"], "Jobs that reached a final status.";
-    JOB_ATTEMPTS = "kgl_job_attempts_total", Counter, ["outcome"], "Tries at jobs, by how they ended: done, reject, retry, postpone, release, gone.";
+    JOB_ATTEMPTS = "kgl_job_attempts_total", Counter, ["outcome"], "Tries at jobs, by how they ended: done, reject, retry, postpone, unavailable, release, gone.";
     JOB_DURATION = "kgl_job_duration_seconds", Histogram, [], "From submission to completion, in seconds.";
     JOB_LEASES_LOST = "kgl_job_leases_lost_total", Counter, [], "Leases that ran out because their holder went away.";
     EXTRACTION_DURATION = "kgl_extraction_duration_seconds", Histogram, [], "Extraction of one document, in seconds.";
     EXTRACTION_RUNNING = "kgl_extractions_running", Gauge, [], "Extractions running now.";
+    LANGUAGE_MODEL_REQUESTS = "kgl_language_model_requests_total", Counter, ["outcome"], "Requests to the language model, by how they ended: answered, cut_off, refused, unusable, rejected, denied, busy, server_error, timed_out, disconnected.";
+    LANGUAGE_MODEL_REQUEST_DURATION = "kgl_language_model_request_duration_seconds", Histogram, [], "One request to the language model, from connecting to the end of its answer, in seconds.";
+    LANGUAGE_MODEL_TOKENS = "kgl_language_model_tokens_total", Counter, ["direction"], "Tokens that the language model counted, input and output.";
+    LANGUAGE_MODEL_PASSAGES = "kgl_language_model_passages_total", Counter, ["source"], "Passages read by the language model, by where the answer came from: endpoint, cache.";
+    LANGUAGE_MODEL_CLAIMS_DROPPED = "kgl_language_model_claims_dropped_total", Counter, ["reason"], "Claims of the language model that were dropped: not_in_text, type, ends, self, malformed.";
     GRAPH_WRITE_DURATION = "kgl_graph_write_duration_seconds", Histogram, [], "One transaction of the graph writer, in seconds.";
     GRAPH_WRITE_DOCUMENTS = "kgl_graph_write_documents", Histogram, [], "Documents that one transaction of the graph writer took.";
     QUEUE_DEPTH = "kgl_queue_depth", Gauge, ["status"], "Jobs pending and processing.";

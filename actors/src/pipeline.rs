@@ -9,13 +9,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kgl_extraction::Extractor;
 use ractor::{Actor, ActorRef, RpcReplyPort, SpawnErr};
 use tokio::sync::{oneshot, watch};
 
 use crate::{
     access_log::{AccessLog, AccessLogMessage},
     extraction::{Extraction, ExtractionArguments, ExtractionMessage},
+    extractors::Extractors,
     finished::Finished,
     graph_writer::{GraphWriter, GraphWriterArguments, GraphWriterMessage},
     health_watch::{HealthBoard, HealthWatch, HealthWatchArguments, HealthWatchMessage},
@@ -57,8 +57,8 @@ pub(crate) struct Parts {
     pub store: Store,
     /// Where jobs come from.
     pub queue: Arc<dyn JobQueue>,
-    /// Who reads documents unless the job says otherwise.
-    pub extractor: Arc<dyn Extractor>,
+    /// Who reads documents.
+    pub extractors: Extractors,
     /// Documents that are read at the same time.
     pub workers: usize,
     /// What tries came to.
@@ -161,7 +161,8 @@ fn pipeline_arguments(parts: &Parts, addresses: &Addresses) -> SupervisorArgumen
     let writer = GraphWriterArguments { store: p.store.clone(), intake: a.intake.clone() };
     let extraction = ExtractionArguments {
         workers: p.workers,
-        extractor: p.extractor,
+        extractors: p.extractors,
+        store: p.store.clone(),
         graph_writer: a.graph_writer.clone(),
         intake: a.intake.clone(),
     };

@@ -21,8 +21,10 @@ pub struct EngineSettings {
     pub jwt_private_key_file: Option<PathBuf>,
     /// The first admin, made at first start.
     pub admin: Option<AdminAccount>,
-    /// Which extractor reads documents: `builtin` or `noop`.
+    /// Which extractor reads documents: `builtin`, `fast`, `noop` or `openai`.
     pub extractor: String,
+    /// The language model that `openai` asks, if there is one.
+    pub language_model: Option<kgl_language_model::Settings>,
     /// Documents that are extracted at the same time.
     pub workers: usize,
 }

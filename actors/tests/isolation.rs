@@ -20,7 +20,7 @@ enum Sees {
 use Sees::{All, Nothing, Own};
 
 /// Table, the column with the owner, all columns that may be read, and what user, moderator and admin see.
-const MATRIX: [(&str, &str, &str, [Sees; 3]); 14] = [
+const MATRIX: [(&str, &str, &str, [Sees; 3]); 15] = [
     (
         "users",
         "id",
@@ -33,6 +33,7 @@ const MATRIX: [(&str, &str, &str, [Sees; 3]); 14] = [
     ("document_revisions", "owner_id", "*", [Own, Own, All]),
     ("jobs", "owner_id", "*", [Own, Own, All]),
     ("idempotency_keys", "owner_id", "*", [Own, Own, Own]),
+    ("language_model_answers", "owner_id", "*", [Own, Own, Own]),
     ("entities", "owner_id", "*", [Own, All, All]),
     ("entity_mentions", "owner_id", "*", [Own, All, All]),
     ("entity_relationships", "owner_id", "*", [Own, All, All]),
@@ -55,6 +56,13 @@ async fn owner_of_everything() -> Library {
     sqlx::query(
         "INSERT INTO idempotency_keys (owner_id, key, request_hash, document_id, job_id)
          SELECT owner_id, 'k', content_hash, id, job_id FROM documents",
+    )
+    .execute(&mut *scope)
+    .await
+    .unwrap();
+    sqlx::query(
+        "INSERT INTO language_model_answers (owner_id, key, document_id, model, answer, input_tokens, output_tokens)
+         SELECT owner_id, sha256('passage'), id, 'm', '{}', 1, 1 FROM documents",
     )
     .execute(&mut *scope)
     .await

@@ -10,12 +10,14 @@ use std::{
 use anyhow::Context;
 use clap::Args;
 use kgl_extraction::{ExtractOptions, Extractor, MAX_STORED_GAZETTEER, by_name};
+use kgl_language_model::{LanguageModel, Unobserved};
 use serde_json::{Map, Value};
 
 use super::WrongUse;
+use crate::settings;
 
-/// Names that [`by_name`] knows, for the message about one that it does not.
-const EXTRACTORS: &str = "builtin, fast, noop";
+/// Names that are known, for the message about one that is not.
+const EXTRACTORS: &str = "builtin, fast, noop, openai";
 
 /// What a schema's file may say.
 const SCHEMA_FIELDS: [&str; 7] = [
@@ -31,7 +33,7 @@ const SCHEMA_FIELDS: [&str; 7] = [
 /// Which extractor reads, and what of it is shown.
 #[derive(Debug, Args)]
 pub(super) struct Reading {
-    /// Which extractor reads: builtin, fast or noop.
+    /// Which extractor reads: builtin, fast, noop, or openai (a language model, see KGL_OPENAI_BASE_URL).
     #[arg(long, value_name = "NAME", default_value = "builtin")]
     extractor: String,
     /// Only these entity types, and relations between them.
@@ -56,6 +58,9 @@ impl Reading {
     /// The extractor, loaded.
     pub(super) fn extractor(&self) -> anyhow::Result<Arc<dyn Extractor>> {
         let name = &self.extractor;
+        if name == "openai" {
+            return Ok(Arc::new(LanguageModel::new(settings::language_model()?, Arc::new(Unobserved))));
+        }
         Ok(by_name(name).ok_or_else(|| WrongUse(format!("no extractor is called {name:?}; there are {EXTRACTORS}")))?)
     }
 

@@ -52,7 +52,7 @@ fn a_wrong_value_is_one_line_that_names_its_variable() {
         ("KGL_REQUEST_TIMEOUT_SECONDS", "1.5"),
         ("KGL_MAX_CONNECTIONS", "0"),
         ("KGL_EXTRACTOR", "magic"),
-        ("KGL_EXTRACTOR", "openai"),
+        ("KGL_EXTRACTOR", "remote"),
         ("KGL_JWT_SECRET", "short"),
         ("KGL_JWT_PRIVATE_KEY_FILE", "/nowhere/key.pem"),
         ("KGL_POSTGRES_BUNDLE", "/nowhere/bundle.whl"),
@@ -84,6 +84,47 @@ fn an_admin_needs_both_halves_in_good_shape() {
     assert!(refused(&nobody).starts_with("KGL_ADMIN_EMAIL"));
     let good = load(&[("KGL_ADMIN_EMAIL", "a@example.org"), ("KGL_ADMIN_PASSWORD", "long enough")]).expect("good");
     assert_eq!(good.engine.admin.map(|admin| admin.email).as_deref(), Some("a@example.org"));
+}
+
+#[test]
+fn a_language_model_needs_a_place_and_a_name_and_a_budget_needs_prices() {
+    let (url, model) = (("KGL_OPENAI_BASE_URL", "http://localhost:11434/v1"), ("KGL_OPENAI_MODEL", "llama3.1"));
+    assert!(load(&[]).expect("defaults").engine.language_model.is_none());
+    let openai = ("KGL_EXTRACTOR", "openai");
+    for (variables, variable) in [
+        (&[openai][..], "KGL_OPENAI_BASE_URL"),
+        (&[openai, url], "KGL_OPENAI_MODEL"),
+        (&[url], "KGL_OPENAI_MODEL"),
+        (&[model], "KGL_OPENAI_BASE_URL"),
+        (&[("KGL_OPENAI_BASE_URL", "localhost:11434"), model], "KGL_OPENAI_BASE_URL"),
+        (&[("KGL_OPENAI_BASE_URL", "https://me:hunter2@example.org"), model], "KGL_OPENAI_BASE_URL"),
+        (&[url, model, ("KGL_OPENAI_API_KEY", "hunter2 x")], "KGL_OPENAI_API_KEY"),
+        (&[url, model, ("KGL_OPENAI_CONCURRENCY", "0")], "KGL_OPENAI_CONCURRENCY"),
+        (&[url, model, ("KGL_OPENAI_TIMEOUT_SECONDS", "x")], "KGL_OPENAI_TIMEOUT_SECONDS"),
+        (&[url, model, ("KGL_OPENAI_MAX_RETRIES", "-1")], "KGL_OPENAI_MAX_RETRIES"),
+        (&[url, model, ("KGL_OPENAI_MAX_TOKENS_PER_JOB", "1.5")], "KGL_OPENAI_MAX_TOKENS_PER_JOB"),
+        (&[url, model, ("KGL_OPENAI_PRICE_INPUT", "1,5")], "KGL_OPENAI_PRICE_INPUT"),
+        (&[url, model, ("KGL_OPENAI_PRICE_INPUT", "1.5")], "KGL_OPENAI_PRICE_OUTPUT"),
+        (&[url, model, ("KGL_OPENAI_BUDGET_PER_JOB", "1")], "KGL_OPENAI_BUDGET_PER_JOB"),
+    ] {
+        let line = refused(variables);
+        assert!(line.starts_with(&format!("{variable}: ")), "{variables:?}: {line}");
+        assert!(!line.contains("hunter2"), "a secret in {line}");
+    }
+    let all = [
+        openai,
+        url,
+        model,
+        ("KGL_OPENAI_API_KEY", "sk-1"),
+        ("KGL_OPENAI_PRICE_INPUT", "0.15"),
+        ("KGL_OPENAI_PRICE_OUTPUT", "0.6"),
+        ("KGL_OPENAI_BUDGET_PER_JOB", "0.05"),
+        ("KGL_OPENAI_MAX_TOKENS_PER_JOB", "100000"),
+    ];
+    let settings = load(&all).expect("a language model").engine;
+    let model = settings.language_model.expect("a language model");
+    assert_eq!((model.concurrency, model.max_retries, model.timeout), (4, 4, Duration::from_secs(60)));
+    assert_eq!((model.max_tokens_per_job, model.prices.is_some()), (Some(100_000), true));
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod crash;
 mod described;
 mod documents;
 mod drain;
+#[path = "../../language-model/tests/endpoint/mod.rs"]
+mod endpoint;
 mod failures;
 mod front;
 mod graphs;
@@ -20,6 +22,7 @@ mod harness;
 mod isolation;
 mod lists;
 mod offline;
+mod openai;
 mod pipeline;
 mod reading;
 mod samples;

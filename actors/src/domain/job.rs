@@ -100,7 +100,7 @@ pub struct Progress {
 }
 
 /// What a completed job found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobResult {
     /// Different entities that the document names.
     pub entities: i64,
@@ -112,6 +112,25 @@ pub struct JobResult {
     pub extractor: String,
     /// That extractor's version.
     pub extractor_version: String,
+    /// What its submitter should know of how it was read, a sentence each; absent when there is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// What a language model took for it; absent where none was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<JobCost>,
+}
+
+/// What a language model took for a document, in the try that read it to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JobCost {
+    /// Tokens sent.
+    pub input_tokens: u64,
+    /// Tokens received.
+    pub output_tokens: u64,
+    /// Passages whose answer was known from before and cost nothing.
+    pub cached_passages: u64,
+    /// What the tokens cost, in the unit of `KGL_OPENAI_PRICE_INPUT` and `KGL_OPENAI_PRICE_OUTPUT`; null without these.
+    pub estimate: Option<f64>,
 }
 
 /// A job as the API shows it.

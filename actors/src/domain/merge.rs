@@ -6,7 +6,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use kgl_extraction::{Extraction, name_key};
 use serde_json::{Map, Value};
 
-use super::{graph::evidence_weight, ids::DocumentId, job::JobResult};
+use super::{
+    graph::evidence_weight,
+    ids::DocumentId,
+    job::{JobCost, JobResult},
+};
 
 /// The longest name that the graph keeps, in Unicode scalar values; what is longer is not a name.
 const MAX_NAME_CHARS: usize = 500;
@@ -26,6 +30,10 @@ pub struct ReadDocument {
     pub source: Option<String>,
     /// What kind of place that is.
     pub source_type: String,
+    /// What its owner should know of how it was read.
+    pub notes: Vec<String>,
+    /// What a language model took for it.
+    pub cost: Option<JobCost>,
     /// What it says.
     pub extraction: Extraction,
 }
@@ -375,6 +383,8 @@ fn result(document: &ReadDocument, mentions: &[MentionRow], found: &[(Relationsh
         mentions: mentions.len() as i64,
         extractor: document.extraction.extractor.clone(),
         extractor_version: document.extraction.version.clone(),
+        notes: document.notes.clone(),
+        cost: document.cost,
     }
 }
 

@@ -15,6 +15,14 @@ pub enum Verdict {
     Retry(String),
     /// Trouble that is not the document's, such as a store that was away: try again later, and the try does not count.
     Postpone(String),
+    /// Another service that the extractor needs is away or lets nobody in: try again after the pause, and the try does
+    /// not count.
+    Unavailable {
+        /// Why, for the document's owner.
+        reason: String,
+        /// What to wait at least.
+        pause: Duration,
+    },
     /// Not begun, or broken off by a drain: back to the queue, and the try does not count.
     Release,
     /// Called off, or taken over by a newer lease: nothing is left to settle.
@@ -23,6 +31,8 @@ pub enum Verdict {
 
 /// How long a job waits that was postponed: an outage is not shortened by asking more often.
 pub const POSTPONE_PAUSE: Duration = Duration::from_secs(2);
+/// No job that waits for another service waits longer than this between two looks, give or take a half.
+pub const LONGEST_UNAVAILABLE: Duration = Duration::from_secs(300);
 /// The first pause before a failed try is repeated.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// No pause is longer than this.

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         ids::{JobId, UserId},
         job::JobStatus,
-        verdict::{POSTPONE_PAUSE, Verdict, backoff},
+        verdict::{LONGEST_UNAVAILABLE, POSTPONE_PAUSE, Verdict, backoff},
     },
     metrics::{JOB_LEASES_LOST, JOBS_FINISHED},
     store::{
@@ -106,6 +106,13 @@ impl PostgresQueue {
             }
             Verdict::Postpone(reason) => {
                 self.store.postpone_job(&lease, &reason, POSTPONE_PAUSE).await?;
+                None
+            }
+            Verdict::Unavailable { reason, pause } => {
+                // Those that were turned away together do not come back together.
+                let pause = pause.clamp(POSTPONE_PAUSE, LONGEST_UNAVAILABLE).mul_f64(1.0 + 0.5 * rand::random::<f64>());
+                let pause = Duration::from_millis(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+                self.store.postpone_job(&lease, &reason, pause).await?;
                 None
             }
             Verdict::Reject(reason) => self.store.reject_job(&lease, &reason).await?.then_some(JobStatus::Failed),

@@ -17,6 +17,7 @@ pub(crate) mod graph_reads;
 mod graph_retract;
 pub mod graph_write;
 pub mod jobs;
+mod language_model_answers;
 pub mod leases;
 pub mod migrations;
 pub(crate) mod relationships;

@@ -25,6 +25,8 @@ fn document() -> ReadDocument {
         text: text.into(),
         source: None,
         source_type: "article".into(),
+        notes: Vec::new(),
+        cost: None,
         extraction: Extraction {
             extractor: "hand".into(),
             version: "1".into(),
