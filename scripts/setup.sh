@@ -20,4 +20,5 @@ python3 -m pip --version >/dev/null 2>&1 || python3 -m ensurepip --upgrade >/dev
 # The tests kill what they started, and run the guide's commands.
 type -P kill >/dev/null || install "the kill program" procps
 command -v curl >/dev/null || install "curl" curl
-exec python3 scripts/fetch_bundle.py
+python3 scripts/fetch_bundle.py
+python3 scripts/fetch_minilm.py

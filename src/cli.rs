@@ -5,6 +5,7 @@ mod client;
 mod credentials;
 mod development;
 mod drain;
+mod embed;
 mod eval;
 mod extract;
 mod graph_table;
@@ -59,6 +60,8 @@ enum Command {
     Extract(extract::Extract),
     /// Scores an extractor against annotated texts.
     Eval(eval::Eval),
+    /// Prints the sentence vector of each line of a text.
+    Embed(embed::Embed),
     /// Prints the API's description (OpenAPI 3.1).
     Openapi,
     /// Exits with 0 if the service is ready, else with 1: for container health checks.
@@ -75,6 +78,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Submit { files, force } => submit::run(&files, force),
         Command::Extract(command) => extract::run(&command),
         Command::Eval(command) => eval::run(&command),
+        Command::Embed(command) => embed::run(&command),
         Command::Openapi => print(&openapi::description()),
         Command::Health => health::run(),
     };

@@ -30,6 +30,7 @@ mod labels;
 mod lexicon;
 mod name_key;
 mod names;
+mod neural;
 mod patterns;
 mod pipeline;
 mod relations;
@@ -53,6 +54,8 @@ pub use extractor::{
 pub use formats::{ContentType, FormatError, PlainText, to_plain_text};
 pub use gazetteer::{GAZETTEER_CONFIDENCE, Gazetteer, GazetteerEntry};
 pub use name_key::name_key;
+pub use neural::NeuralError;
+pub use neural::embedder::{EMBEDDING_DIMENSIONS, Embedder, Embedding, TextHash, embedder};
 pub use schema::{MAX_REQUEST_GAZETTEER, MAX_STORED_GAZETTEER, Synonyms, Thresholds};
 pub use sentences::sentences;
 pub use wanted::keep_wanted;

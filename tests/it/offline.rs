@@ -244,3 +244,24 @@ fn gold_that_cannot_be_read_is_refused_with_its_line() {
         assert!(error.contains(words) && error.lines().count() == 1, "{error}");
     }
 }
+
+#[test]
+fn each_line_gets_its_vector() {
+    let output = kgl(&["embed"], "Marie Curie discovered radium.\r\n\nMarie Curie discovered radium.\nInflation rose.");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let answers = lines(&output.stdout);
+    assert_eq!(answers.len(), 4);
+    for answer in &answers {
+        let length: f64 = answer["embedding"].as_array().expect("a vector").iter().map(square).sum();
+        assert_eq!(answer["embedding"].as_array().map(Vec::len), Some(384));
+        assert!((length - 1.0).abs() < 1e-3, "{length}");
+    }
+    assert_eq!(answers[0], answers[2]);
+    assert_ne!(answers[0]["embedding"], answers[3]["embedding"]);
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    assert_eq!(answers[1]["text_hash"], json!(empty));
+}
+
+fn square(number: &Value) -> f64 {
+    number.as_f64().expect("a number").powi(2)
+}
