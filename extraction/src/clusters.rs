@@ -1,163 +1,191 @@
-//! Which mentions of one document name the same thing. Only what is safe: the same name, a bare
-//! surname after the full name, an acronym that the text itself explains, the same calendar day.
+//! Which mentions of one document name the same thing, and of which type that is. Only what is safe: the same name, a
+//! short form with one bearer, an acronym that the text explains, a legal form left out, the same calendar day.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use crate::draft::{DraftMention, ReadSentence, mentions_in};
+use crate::draft::{DraftMention, ReadSentence};
 use crate::extraction::Entity;
+use crate::gender::{self, Gender};
 use crate::name_key::name_key;
+use crate::short_names::{Acronyms, People, Places};
 
-/// Above this a name keeps the type it has, even if a person of the text bears it too.
+/// A mention of this confidence keeps its type where a person and a place of the text share a name ("Washington").
 const SURE: f64 = 0.93;
 
-/// A mention to be placed.
-struct Candidate<'a> {
-    text: &'a str,
-    mention: &'a DraftMention,
-    /// The entity of the name before it where the text up to it is "full name (": then this may be its acronym.
-    in_brackets_after: Option<usize>,
+/// A mention's name without what clings to it.
+pub(crate) struct Name {
+    /// As the entity shows it.
+    pub(crate) shown: String,
+    /// Its normal form; for a date the day that it means, whichever way it is written.
+    pub(crate) key: String,
+    /// What a title before it, or in it, tells.
+    pub(crate) title: Option<Gender>,
+    /// Whether there is such a title, telling or not.
+    pub(crate) titled: bool,
 }
 
-/// Entities as they grow, in order of their first mention.
-#[derive(Default)]
+/// Entities in order of their first mention.
 pub(crate) struct Clusters {
     pub(crate) entities: Vec<Entity>,
     /// The entity of each mention: an index into `entities`.
     pub(crate) entity_of: Vec<usize>,
-    by_key: HashMap<(Cow<'static, str>, String), usize>,
-    /// Persons by the last word of a name of several words; `None` when two share it.
-    surnames: HashMap<String, Option<usize>>,
+    /// What titles and given names tell of each entity that is a person.
+    pub(crate) genders: Vec<Option<Gender>>,
 }
 
 impl Clusters {
-    /// Gathers all mentions of a text. Types change where the text tells better.
+    /// Gathers all mentions of a text. Types change where the rest of the text tells better: one entity has one type.
     pub(crate) fn gather(text: &str, sentences: &[ReadSentence], mentions: &mut [DraftMention]) -> Self {
-        let mut clusters = Self::default();
-        for (index, sentence) in sentences.iter().enumerate() {
-            let range = mentions_in(mentions, index);
-            for mention in &mut mentions[range.clone()] {
-                clusters.retype(text, sentence, mention);
-            }
-            for at in range.clone() {
-                let mention = &mentions[at];
-                // "(" directly behind the mention before, this one directly behind "(".
-                let opens = mention.start > 0 && sentence.words.lower(mention.start - 1) == "(";
-                let before = at.checked_sub(1).filter(|before| range.contains(before));
-                let in_brackets_after = before.filter(|&before| opens && mentions[before].end + 1 == mention.start);
-                let entity = clusters.place(&Candidate {
-                    text: sentence.text(text, mention.start, mention.end),
-                    mention,
-                    in_brackets_after: in_brackets_after.map(|before| clusters.entity_of[before]),
-                });
-                clusters.entity_of.push(entity);
-            }
+        let name = |mention: &DraftMention| Name::of(text, &sentences[mention.sentence], mention);
+        let mut names: Vec<Name> = mentions.iter().map(name).collect();
+        let acronyms = Acronyms::defined(text, sentences, mentions);
+        vote(mentions, &names, &acronyms);
+        surnames_are_persons(mentions, &names);
+        // What clings to a name depends on its type.
+        names = mentions.iter().map(name).collect();
+        let people = People::of(mentions, &names);
+        let places = Places::of(mentions, &names);
+        let mut growing = Growing::default();
+        for (index, (mention, name)) in mentions.iter().zip(&names).enumerate() {
+            let full = match &*mention.entity_type {
+                "person" => people.full_key(index, name),
+                "date" | "money" | "percent" => None,
+                _ => acronyms.full_key(&name.key).or_else(|| places.full_key(&mention.entity_type, name)),
+            };
+            growing.place(full.unwrap_or(&name.key), mention, name);
         }
-        clusters
+        growing.clusters
     }
 
     /// Takes other entities in place of these; `from` says which of these each comes from.
-    pub(crate) fn replace(&mut self, entities: Vec<Entity>, entity_of: Vec<usize>, _from: &[usize]) {
+    pub(crate) fn replace(&mut self, entities: Vec<Entity>, entity_of: Vec<usize>, from: &[usize]) {
+        self.genders = from.iter().map(|&old| self.genders[old]).collect();
         (self.entities, self.entity_of) = (entities, entity_of);
     }
+}
 
-    /// A doubtful single word that is the surname of a person of this text is that person.
-    fn retype(&self, text: &str, sentence: &ReadSentence, name: &mut DraftMention) {
-        let alone = name.end - name.start == 1
-            && matches!(&*name.entity_type, "location" | "organization" | "work" | "product");
-        if alone && name.confidence < SURE && self.has_surname(sentence.text(text, name.start, name.end)) {
-            name.entity_type = Cow::Borrowed("person");
-        }
-    }
-
-    /// The entity that `candidate` names, new or known.
-    fn place(&mut self, candidate: &Candidate<'_>) -> usize {
-        let name = candidate.text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let name = bare_name(&name, &candidate.mention.entity_type).to_owned();
-        let key = (candidate.mention.entity_type.clone(), self.key(&name, candidate));
-        let is_person = candidate.mention.entity_type == "person";
-        let entity = match self.by_key.get(&key).copied().or_else(|| self.indirect(&name, candidate)) {
-            Some(entity) => {
-                // A surname is asked for anew each time: another bearer may have come up.
-                if !is_person {
-                    self.by_key.insert(key, entity);
-                }
-                self.add_form(entity, name, candidate);
-                entity
+impl Name {
+    fn of(text: &str, sentence: &ReadSentence, mention: &DraftMention) -> Self {
+        let written = sentence.text(text, mention.start, mention.end);
+        let written = written.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut shown = bare_name(&written, &mention.entity_type);
+        let (mut title, mut titled) = (None, false);
+        if mention.entity_type == "person" {
+            let before = mention.start.checked_sub(1).map(|at| sentence.words.lower(at));
+            let first = sentence.words.lower(mention.start);
+            for word in before.into_iter().chain([first]).filter(|word| gender::is_title(word)) {
+                titled = true;
+                title = title.or(gender::of_title(word));
             }
-            None => {
-                self.entities.push(Entity {
-                    name: name.clone(),
-                    entity_type: candidate.mention.entity_type.clone().into_owned(),
-                    aliases: Vec::new(),
-                    confidence: candidate.mention.confidence,
-                    metadata: candidate.mention.metadata.clone(),
-                });
-                self.by_key.insert(key, self.entities.len() - 1);
-                self.entities.len() - 1
-            }
-        };
-        if is_person {
-            self.note_surname(entity);
+            shown = without_title(shown);
         }
-        entity
-    }
-
-    /// Whether exactly one person so far bears this surname.
-    fn has_surname(&self, name: &str) -> bool {
-        self.surnames.get(&name_key(name)).is_some_and(Option::is_some)
-    }
-
-    fn key(&self, name: &str, candidate: &Candidate<'_>) -> String {
-        // A date is the day it means, whichever way it is written.
-        match candidate.mention.metadata.get("iso").and_then(Value::as_str) {
+        let key = match mention.metadata.get("iso").and_then(Value::as_str) {
             Some(iso) => format!("iso {iso}"),
-            None if candidate.mention.entity_type == "organization" => without_legal_form(&name_key(name)).to_owned(),
-            None => name_key(name),
+            None if mention.entity_type == "organization" => without_legal_form(&name_key(shown)).to_owned(),
+            None => name_key(shown),
+        };
+        Self { shown: shown.to_owned(), key, title, titled }
+    }
+}
+
+/// Types that are read from what a name looks like, and not from the rules for values.
+fn is_voted(entity_type: &str) -> bool {
+    !matches!(entity_type, "date" | "money" | "percent")
+}
+
+/// Gives all mentions of one name the type that most of their confidence speaks for. An acronym that the text explains
+/// votes together with its full name.
+fn vote(mentions: &mut [DraftMention], names: &[Name], acronyms: &Acronyms) {
+    fn key<'a>(name: &'a Name, acronyms: &'a Acronyms) -> &'a str {
+        acronyms.full_key(&name.key).unwrap_or(&name.key)
+    }
+    let mut votes: HashMap<&str, BTreeMap<Cow<'static, str>, (f64, f64)>> = HashMap::new();
+    for (mention, name) in mentions.iter().zip(names).filter(|(mention, _)| is_voted(&mention.entity_type)) {
+        let types = votes.entry(key(name, acronyms)).or_default();
+        let (sum, most) = types.entry(mention.entity_type.clone()).or_default();
+        *sum += mention.confidence;
+        *most = most.max(mention.confidence);
+    }
+    for (mention, name) in mentions.iter_mut().zip(names).filter(|(mention, _)| is_voted(&mention.entity_type)) {
+        let types = &votes[key(name, acronyms)];
+        // The order of the types decides a tie, so that it is always decided the same way.
+        let Some((winner, _)) = types.iter().rev().max_by(|a, b| a.1.0.total_cmp(&b.1.0)) else { continue };
+        let pair = (&**winner, &*mention.entity_type);
+        let two_things = matches!(pair, ("person", "location") | ("location", "person"));
+        if !(two_things && types[&mention.entity_type].1 >= SURE) {
+            mention.entity_type = winner.clone();
         }
     }
+}
 
-    fn indirect(&self, name: &str, candidate: &Candidate<'_>) -> Option<usize> {
-        match &*candidate.mention.entity_type {
-            "person" if !name.contains(' ') => self.surnames.get(&name_key(name)).copied().flatten(),
-            "organization" => candidate.in_brackets_after.filter(|&full| {
-                let full = &self.entities[full];
-                full.entity_type == "organization" && is_acronym(name, &full.name)
-            }),
-            _ => None,
+/// A doubtful single word that is the surname of exactly one person of the text before it is that person.
+fn surnames_are_persons(mentions: &mut [DraftMention], names: &[Name]) {
+    let mut surest: HashMap<&str, f64> = HashMap::new();
+    for (mention, name) in mentions.iter().zip(names) {
+        let most = surest.entry(&name.key).or_default();
+        *most = most.max(mention.confidence);
+    }
+    let people = People::of(mentions, names);
+    for (index, name) in names.iter().enumerate() {
+        let may = matches!(&*mentions[index].entity_type, "location" | "organization" | "work" | "product");
+        if may && surest[name.key.as_str()] < SURE && people.is_surname_before(index, &name.key) {
+            mentions[index].entity_type = Cow::Borrowed("person");
         }
     }
+}
 
-    fn note_surname(&mut self, entity: usize) {
-        let name = name_key(&self.entities[entity].name);
-        let mut words: Vec<&str> = name.split(' ').collect();
-        while words.len() > 1 && matches!(words.last(), Some(&("jr" | "sr" | "ii" | "iii" | "iv"))) {
-            words.pop();
-        }
-        if words.len() > 1
-            && let Some(surname) = words.pop()
-        {
-            let owner = self.surnames.entry(surname.to_owned()).or_insert(Some(entity));
-            if *owner != Some(entity) {
-                *owner = None;
-            }
-        }
+/// Entities as they grow.
+struct Growing {
+    clusters: Clusters,
+    by_key: HashMap<(Cow<'static, str>, String), usize>,
+}
+
+impl Default for Growing {
+    fn default() -> Self {
+        let clusters = Clusters { entities: Vec::new(), entity_of: Vec::new(), genders: Vec::new() };
+        Self { clusters, by_key: HashMap::new() }
     }
+}
 
-    fn add_form(&mut self, index: usize, name: String, candidate: &Candidate<'_>) {
-        let entity = &mut self.entities[index];
-        entity.confidence = entity.confidence.max(candidate.mention.confidence);
-        if name == entity.name || entity.aliases.contains(&name) {
-            return;
+impl Growing {
+    /// Adds the next mention to the entity of this key, new or known.
+    fn place(&mut self, key: &str, mention: &DraftMention, name: &Name) {
+        let Clusters { entities, entity_of, genders } = &mut self.clusters;
+        let next = entities.len();
+        let index = *self.by_key.entry((mention.entity_type.clone(), key.to_owned())).or_insert(next);
+        if index == next {
+            entities.push(Entity {
+                name: name.shown.clone(),
+                entity_type: mention.entity_type.clone().into_owned(),
+                aliases: Vec::new(),
+                confidence: mention.confidence,
+                metadata: mention.metadata.clone(),
+            });
+            genders.push(None);
+        } else {
+            add_form(&mut entities[index], mention, &name.shown);
         }
-        // The same key in another spelling is no fuller form: the first one stays.
-        let fuller = name_key(&name) != name_key(&entity.name) && name.chars().count() > entity.name.chars().count();
-        let alias = if fuller { std::mem::replace(&mut entity.name, name) } else { name };
-        if !entity.aliases.contains(&alias) {
-            entity.aliases.push(alias);
+        if mention.entity_type == "person" {
+            let given = name.key.split_once(' ').and_then(|(given, _)| gender::of_given_name(given));
+            genders[index] = name.title.or(genders[index]).or(given);
         }
+        entity_of.push(index);
+    }
+}
+
+fn add_form(entity: &mut Entity, mention: &DraftMention, name: &str) {
+    entity.confidence = entity.confidence.max(mention.confidence);
+    if name == entity.name || entity.aliases.iter().any(|alias| alias == name) {
+        return;
+    }
+    // The same key in another spelling is no fuller form: the first one stays.
+    let fuller = name_key(name) != name_key(&entity.name) && name.chars().count() > entity.name.chars().count();
+    let alias = if fuller { std::mem::replace(&mut entity.name, name.to_owned()) } else { name.to_owned() };
+    if !entity.aliases.contains(&alias) {
+        entity.aliases.push(alias);
     }
 }
 
@@ -170,6 +198,16 @@ fn bare_name<'a>(name: &'a str, entity_type: &str) -> &'a str {
     }
 }
 
+/// A person's name without a form of address. Titles that are part of what somebody is called stay ("Queen Victoria").
+fn without_title(name: &str) -> &str {
+    match name.split_once(' ') {
+        Some((title, rest)) if matches!(title.trim_end_matches('.'), "Mr" | "Mrs" | "Ms" | "Miss" | "Dr" | "Prof") => {
+            rest.trim_start()
+        }
+        _ => name,
+    }
+}
+
 /// A company's key without its legal form: within one text "Apple" is "Apple Inc.".
 fn without_legal_form(key: &str) -> &str {
     let bare = ["inc", "ltd", "corp", "plc", "llc", "gmbh", "ag", "limited", "incorporated"]
@@ -178,20 +216,5 @@ fn without_legal_form(key: &str) -> &str {
     bare.map(|bare| bare.trim_end_matches(',')).filter(|bare| !bare.is_empty()).unwrap_or(key)
 }
 
-/// Whether `short` is made of the initials of `full`: of all its words, or of the capitalised ones.
-fn is_acronym(short: &str, full: &str) -> bool {
-    let letters: String = short.chars().filter(|c| c.is_alphanumeric()).collect();
-    if letters.chars().count() < 2 || !letters.chars().all(|c| c.is_uppercase() || c.is_numeric()) {
-        return false;
-    }
-    let words = || full.split(|c: char| c.is_whitespace() || c == '-').filter(|word| !word.is_empty());
-    let initials = |capital: bool| -> String {
-        words()
-            .filter(|word| !capital || word.starts_with(char::is_uppercase))
-            .filter(|word| *word != "The")
-            .filter_map(|word| word.chars().next())
-            .flat_map(char::to_uppercase)
-            .collect()
-    };
-    initials(true) == letters || initials(false) == letters
-}
+#[cfg(test)]
+mod tests;

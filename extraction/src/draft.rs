@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+use crate::antecedents::Way;
 use crate::relations::{Role, Slot};
 use crate::sentences::Sentence;
 use crate::tokens::{Token, Tokenizer};
@@ -65,6 +66,8 @@ pub(crate) struct Anaphor {
     pub(crate) entity_type: Cow<'static, str>,
     /// Probability that it stands for that one.
     pub(crate) confidence: f64,
+    /// How it was led there.
+    pub(crate) way: Way,
 }
 
 /// What a relation holds between.
@@ -118,7 +121,8 @@ impl Arguments {
             let m = &mentions[index];
             (m.start, m.end, &m.entity_type, Argument::Mention(index), m.confidence)
         });
-        let led = anaphors_in(anaphors, sentence).map(|index| {
+        // "Curie, who was born": the name stands beside it already.
+        let led = anaphors_in(anaphors, sentence).filter(|&index| anaphors[index].way != Way::Relative).map(|index| {
             let a = &anaphors[index];
             (a.start, a.end, &a.entity_type, Argument::Anaphor(index), 1.0)
         });

@@ -13,6 +13,8 @@
 //! # Ok::<(), kgl_extraction::ExtractError>(())
 //! ```
 
+mod anaphora;
+mod antecedents;
 mod assemble;
 mod calibration;
 mod clusters;
@@ -25,9 +27,12 @@ mod fast;
 mod features;
 mod formats;
 mod gazetteer;
+mod gender;
 mod hash;
 mod labels;
 mod lexicon;
+#[cfg(test)]
+mod marked;
 mod name_key;
 mod names;
 mod neural;
@@ -36,6 +41,7 @@ mod pipeline;
 mod relations;
 mod schema;
 mod sentences;
+mod short_names;
 mod tagger;
 mod tier;
 mod tokens;

@@ -26,7 +26,10 @@ const MAX_ASIDE: usize = 3;
 pub(crate) fn confidence(relation: &str) -> f64 {
     match relation {
         "leads" | "member_of" | "created" | "owns" => 0.6,
-        "based_in" => 0.78,
+        "based_in" => 0.73,
+        "born_on" | "founded_on" => 0.97,
+        "studied_at" => 0.95,
+        "born_in" | "died_on" | "lives_in" => 0.92,
         "acquires" | "funds" | "partners_with" | "competes_with" | "collaborates_with" => 0.8,
         _ => 0.87,
     }
@@ -89,6 +92,7 @@ pub(crate) fn find(words: &Words, arguments: &[Slot]) -> Vec<Worded> {
         if between.is_empty() || between.len() > MAX_BETWEEN {
             continue;
         }
+        lifespan(words, arguments, left, &mut found);
         reduce(words, between, &mut bones);
         look_up(words, arguments, (left, left + 1), &bones, &mut found);
         behind_aside(words, arguments, left + 1, &mut found);
@@ -105,6 +109,18 @@ fn look_up(words: &Words, arguments: &[Slot], (left, right): (usize, usize), bon
         if fits && !is_weak(rule.relation, bones, words, arguments[tail]) {
             found.push(Worded { head, tail, relation: rule.relation });
         }
+    }
+}
+
+/// "John Smith (1580–1631)", with years or with days.
+fn lifespan(words: &Words, arguments: &[Slot], left: usize, found: &mut Vec<Worded>) {
+    let Some([who, from, to]) = arguments.get(left..left + 3) else { return };
+    let roles = [who.role, from.role, to.role] == [Role::Person, Role::Date, Role::Date];
+    let one = |at: usize, end: usize, marks: &[&str]| at + 1 == end && marks.contains(&words.lower(at));
+    let closes = to.end < words.len() && words.lower(to.end) == ")";
+    if roles && closes && one(who.end, from.start, &["("]) && one(from.end, to.start, &["–", "-", "—", "−"]) {
+        found.push(Worded { head: left, tail: left + 1, relation: "born_on" });
+        found.push(Worded { head: left, tail: left + 2, relation: "died_on" });
     }
 }
 

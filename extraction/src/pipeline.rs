@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
+use crate::antecedents;
 use crate::assemble;
 use crate::clusters::Clusters;
-use crate::draft::{Anaphor, DraftMention, ReadSentence};
+use crate::draft::{DraftMention, ReadSentence};
 use crate::extraction::Extraction;
 use crate::extractor::{ExtractError, ExtractOptions, Extractor, MAX_TEXT_BYTES, Watch};
 use crate::gazetteer::Gazetteer;
@@ -18,7 +19,7 @@ use crate::tier::{Progress, Tier};
 use crate::wanted::Wanted;
 
 /// Of the code: to be raised with every change that could change what is found.
-const CODE_VERSION: &str = "1.1.0";
+const CODE_VERSION: &str = "1.2.0";
 
 /// Steps of each sentence: its names and its relations.
 const STAGES: usize = 2;
@@ -65,7 +66,7 @@ impl Extractor for Pipeline {
         let tagged = reading.names(&mut progress)?;
         let mut mentions = settle(text, &sentences, tagged, &progress)?;
         let clusters = gather(text, &sentences, &mut mentions, options.gazetteer.as_ref(), &wanted)?;
-        let anaphors: Vec<Anaphor> = Vec::new();
+        let anaphors = antecedents::lead(text, &sentences, &mentions, &clusters, &progress)?;
         let mut relations = reading.relations(&mentions, &anaphors, &mut progress)?;
         drop(reading);
         relations.extend(patterns::state(&sentences, &mentions, &anaphors));

@@ -1,6 +1,7 @@
 //! Learning the models that the crate carries. Used by `kgl-train` only; reads and writes nothing
 //! itself.
 
+mod antecedents;
 mod corpus;
 mod lexicon;
 mod measure;
@@ -40,6 +41,28 @@ pub fn build_lexicon(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>, Train
     let mut out = Vec::new();
     lexicon::build(files)?.write(&mut out);
     Ok(out)
+}
+
+/// Builds the list of given names with their gender from the resource files, given by name.
+///
+/// # Errors
+/// [`TrainError`] when a file is missing or unreadable.
+pub fn build_given_names(files: &BTreeMap<String, Vec<u8>>) -> Result<String, TrainError> {
+    lexicon::given_names(files)
+}
+
+/// Measures with the models compiled in how often pronouns are led right.
+///
+/// # Errors
+/// [`TrainError`] when a file is missing or unreadable.
+pub fn measure_antecedents(
+    files: &BTreeMap<String, Vec<u8>>,
+    report: &mut dyn FnMut(String),
+) -> Result<(), TrainError> {
+    let name = "knowledgenet_folds123.jsonl";
+    let bytes = files.get(name).ok_or_else(|| TrainError::Missing(name.into()))?;
+    let lines = std::str::from_utf8(bytes).map_err(|_| TrainError::Data(name.into()))?;
+    antecedents::measure(lines, &crate::fast::Fast::load(), report)
 }
 
 /// The models, serialised.

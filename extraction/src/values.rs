@@ -22,6 +22,11 @@ pub(crate) fn find(words: &Words) -> Vec<Found> {
     let mut at = 0;
     while at < count {
         let rest = Rest { words, at };
+        if let Some(years) = years_in_brackets(&rest) {
+            found.extend(years);
+            at += 4;
+            continue;
+        }
         let value = money(&rest).or_else(|| percent(&rest)).or_else(|| full_date(&rest));
         match value {
             Some((length, entity_type, metadata)) => {
@@ -32,6 +37,22 @@ pub(crate) fn find(words: &Words) -> Vec<Found> {
         }
     }
     found
+}
+
+/// The two years of "(1580–1631)", which a tagger takes for one date, or for none.
+fn years_in_brackets(words: &Rest<'_>) -> Option<[Found; 2]> {
+    let dash = matches!(words.get(2), "–" | "-" | "—" | "−");
+    if !dash || words.get(0) != "(" || words.get(4) != ")" {
+        return None;
+    }
+    let (from, to) = (year(words.get(1))?, year(words.get(3))?);
+    let date = |offset: usize, year: u32| Found {
+        start: words.at + offset,
+        end: words.at + offset + 1,
+        entity_type: "date",
+        metadata: Map::from_iter([("iso".to_owned(), json!(iso(year, None, None)))]),
+    };
+    (from <= to).then(|| [date(1, from), date(3, to)])
 }
 
 type Reading = (usize, &'static str, Map<String, Value>);
@@ -356,6 +377,9 @@ mod tests {
         ] {
             assert_eq!(one(text), (quote.into(), "date", json!({"iso": iso})));
         }
+        let years: Vec<_> = read("John Smith (1580–1631) was").into_iter().map(|found| found.2).collect();
+        assert_eq!(years, [json!({"iso": "1580"}), json!({"iso": "1631"})]);
+        assert!(read("(1631–1580), (12–14), 1580–1631").is_empty());
         assert!(read("2020-13-40 may 30, or 2023-02-30").is_empty());
     }
 }

@@ -45,8 +45,21 @@ fn check(text: &str, found: &Extraction) {
         assert_eq!((head.entity, tail.entity), (relation.head, relation.tail));
         assert!(relation.evidence.contains(relation.head_span) && relation.evidence.contains(relation.tail_span));
         assert!(found.sentences.contains(&relation.evidence));
+        for (span, mention) in [(relation.head_span, head), (relation.tail_span, tail)] {
+            if span != mention.span {
+                check_anaphor(text, found, span);
+            }
+        }
         assert!((0.0..=1.0).contains(&relation.confidence));
     }
+}
+
+/// Words that stand for a name elsewhere are a pronoun or begin with "the", and hold no name themselves.
+fn check_anaphor(text: &str, found: &Extraction, span: Span) {
+    let words = slice(text, span).to_lowercase();
+    let pronoun = ["he", "him", "his", "she", "her", "it", "its"].contains(&words.as_str());
+    assert!(pronoun || words.starts_with("the"), "{words}");
+    assert!(found.mentions.iter().all(|m| m.span.end <= span.start || span.end <= m.span.start), "{words}");
 }
 
 fn entity<'a>(found: &'a Extraction, name: &str) -> &'a Entity {
@@ -103,6 +116,36 @@ fn a_bare_surname_is_its_only_bearer() {
     check(text, &found);
     assert!(entity(&found, "Marie Curie").aliases.is_empty());
     assert!(entity(&found, "Pierre Curie").aliases.is_empty());
+}
+
+#[test]
+fn a_fact_said_with_a_pronoun_reaches_the_right_person() {
+    let text = "Ada Nilsson met Tim Cook in Oslo. She was born in Bergen. He was born in Mobile.\n\n\
+        In 2019 Marie Curie married Pierre Curie. She studied at Uppsala University.";
+    let found = extract(text);
+    check(text, &found);
+    for (head, relation, tail) in [
+        ("Ada Nilsson", "born_in", "Bergen"),
+        ("Tim Cook", "born_in", "Mobile"),
+        ("Marie Curie", "studied_at", "Uppsala University"),
+    ] {
+        assert!(states(&found, head, relation, tail), "{head} {relation} {tail}: {:?}", found.relations);
+    }
+    assert!(!states(&found, "Tim Cook", "born_in", "Bergen") && !states(&found, "Ada Nilsson", "born_in", "Mobile"));
+    // What stands for her is "She"; the name it is read from stands in an earlier sentence.
+    let she = found.relations.iter().find(|r| slice(text, r.head_span) == "She").expect("read from a pronoun");
+    let name = &found.mentions[she.head_mention];
+    assert_eq!(name.text, "Ada Nilsson");
+    assert!(name.span.end < she.evidence.start);
+}
+
+#[test]
+fn a_pronoun_that_could_be_anybody_says_nothing() {
+    let text = "He was born in Bergen. She studied at Uppsala University.";
+    let found = extract(text);
+    check(text, &found);
+    assert_eq!(found.relations, []);
+    assert!(found.mentions.iter().all(|m| m.text != "He" && m.text != "She"));
 }
 
 #[test]
@@ -210,7 +253,7 @@ proptest! {
             prop::sample::select(vec![
                 "Marie Curie", "Curie", "'s", "’s", " ", " ", "\n", "\n\n", ". ", ", ", "(WHO)", "World Health Organization ",
                 "Dr. ", "J. ", "$5 million", "12%", "7 May 1999", "born in ", "Łódź", "é", "\u{301}", "東京", "😀", "-", "the ",
-                "acquired ", "Google ", "IBM ", "\u{200b}", "\u{feff}", "\t", "…", "”", "İstanbul ", "ß", "ﬁ", "\u{1}",
+                "acquired ", "Google ", "He was ", "She ", "her ", "its ", "The company ", "Tim Cook ", " who ", "IBM ", "\u{200b}", "\u{feff}", "\t", "…", "”", "İstanbul ", "ß", "ﬁ", "\u{1}",
             ]),
             0..60,
         )

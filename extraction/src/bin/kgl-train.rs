@@ -12,10 +12,15 @@ use kgl_extraction::training;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folders: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
+    if let [data] = folders.as_slice() {
+        return Ok(training::measure_antecedents(&read(data)?, &mut |line| println!("{line}"))?);
+    }
     let [data, resources, out] = folders.as_slice() else {
-        return Err("usage: kgl-train DATA_DIR RESOURCES_DIR OUT_DIR".into());
+        return Err("usage: kgl-train DATA_DIR RESOURCES_DIR OUT_DIR, or kgl-train DATA_DIR to measure only".into());
     };
-    let lexicon = training::build_lexicon(&read(resources)?)?;
+    let resources = read(resources)?;
+    fs::write(out.join("given_names.txt"), training::build_given_names(&resources)?)?;
+    let lexicon = training::build_lexicon(&resources)?;
     println!("lexicon: {} bytes", lexicon.len());
     fs::write(out.join("lexicon.bin"), &lexicon)?;
     let models = training::train(&read(data)?, &lexicon, &mut |line| println!("{line}"))?;

@@ -58,6 +58,32 @@ pub(crate) fn build(files: &BTreeMap<String, Vec<u8>>) -> Result<Lexicon, TrainE
     Ok(Lexicon::new(entries.into_iter()))
 }
 
+/// Rarer given names than this, in percent of people, are as likely a slip in the census as a name.
+const LEAST_GIVEN: f64 = 0.002;
+
+/// A given name's gender is told where one of the two has at least so many times the other's bearers.
+const CLEAR: f64 = 9.0;
+
+/// The file of given names with the gender that nearly all their bearers have.
+pub(crate) fn given_names(files: &BTreeMap<String, Vec<u8>>) -> Result<String, TrainError> {
+    let mut bearers: BTreeMap<String, [f64; 2]> = BTreeMap::new();
+    for (column, file) in ["dist.male.first", "dist.female.first"].into_iter().enumerate() {
+        for line in text(files, file)?.lines() {
+            let mut fields = line.split_whitespace();
+            let (Some(name), Some(percent)) = (fields.next(), fields.next()) else { continue };
+            let percent: f64 = percent.parse().map_err(|_| TrainError::Data(file.to_owned()))?;
+            bearers.entry(name.to_lowercase()).or_default()[column] = percent;
+        }
+    }
+    let lines = bearers.into_iter().filter(|(_, [male, female])| male + female >= LEAST_GIVEN);
+    let lines = lines.filter_map(|(name, [male, female])| match () {
+        () if male >= CLEAR * female => Some(format!("{name} m\n")),
+        () if female >= CLEAR * male => Some(format!("{name} f\n")),
+        () => None,
+    });
+    Ok(lines.collect())
+}
+
 fn bytes<'a>(files: &'a BTreeMap<String, Vec<u8>>, name: &str) -> Result<&'a [u8], TrainError> {
     files.get(name).map(Vec::as_slice).ok_or_else(|| TrainError::Missing(name.to_owned()))
 }

@@ -3,6 +3,7 @@
 use super::corpus::Sample;
 use super::rng::Rng;
 use super::tagger::sentences_of;
+use crate::anaphora::{self, Kind};
 use crate::calibration::Calibration;
 use crate::features::Scratch;
 use crate::labels::TYPES;
@@ -105,10 +106,17 @@ fn case(
         }
         Mentions::Found(tagger) => arguments = found(tagger, scratch, work),
     }
+    if !sample.all_relations {
+        add_pronouns(scratch, &mut arguments);
+    }
     let place = |gold: usize| {
         let (wanted, _, _) = annotated.iter().find(|a| a.2 == gold)?;
         let same = |a: &Slot| (a.start, a.end, a.role) == (wanted.start, wanted.end, wanted.role);
-        arguments.iter().position(|a| same(&a.0))
+        // In use "who" is no argument: the name right before it is.
+        let comma = wanted.start > 0 && scratch.words.lower(wanted.start - 1) == ",";
+        let before = |a: &Slot| a.end == wanted.start - usize::from(comma) && a.role == wanted.role;
+        let relative = matches!(scratch.words.lower(wanted.start), "who" | "whose" | "which");
+        arguments.iter().position(|a| if relative { before(&a.0) } else { same(&a.0) })
     };
     // A passage of KnowledgeNet was searched for the relations it has facts of, and for no others.
     let mut judged = if sample.all_relations { (1 << WIDTH) - 1 } else { 0 };
@@ -128,12 +136,13 @@ fn case(
         let (Some(h), Some(t)) = (role(*head), role(*tail)) else {
             continue;
         };
-        if !allows(relation, h, t) || (is_pronoun(*head) || is_pronoun(*tail)) && matches!(mentions, Mentions::Found(_))
-        {
+        let led = |gold: usize| !is_pronoun(gold) || place(gold).is_some();
+        if !allows(relation, h, t) || !led(*head) || !led(*tail) {
             continue;
         }
         match (place(*head), place(*tail)) {
-            (Some(head), Some(tail)) => facts.push((head, tail, relation)),
+            (Some(head), Some(tail)) if head != tail => facts.push((head, tail, relation)),
+            (Some(_), Some(_)) => {}
             _ => lost.push(relation),
         }
     }
@@ -141,6 +150,23 @@ fn case(
     facts.dedup();
     let confidences = arguments.iter().map(|a| a.1).collect();
     Case { arguments: arguments.into_iter().map(|a| a.0).collect(), confidences, facts, lost, judged }
+}
+
+/// Adds the pronouns that stand for a name in use: most of them are in no fact, which is to be learnt as well.
+fn add_pronouns(scratch: &Scratch, arguments: &mut Vec<Placed>) {
+    arguments.retain(|a| !matches!(scratch.words.lower(a.0.start), "who" | "whose" | "which"));
+    for pointer in anaphora::find(&scratch.words) {
+        let role = match pointer.kind {
+            Kind::Person(_) => Role::Person,
+            Kind::Thing => Role::Organization,
+            Kind::Noun(noun) => Role::of(noun.entity_type).unwrap_or(Role::Thing),
+            Kind::Relative => continue,
+        };
+        if arguments.iter().all(|a| a.0.end <= pointer.start || pointer.end <= a.0.start) {
+            arguments.push((Slot { start: pointer.start, end: pointer.end, role }, 1.0, usize::MAX));
+        }
+    }
+    arguments.sort_by_key(|a| a.0.start);
 }
 
 impl Case {
