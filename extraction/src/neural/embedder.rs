@@ -63,9 +63,17 @@ impl Embedder {
     /// # Errors
     /// [`NeuralError::Missing`] in a development build made before `make setup`.
     pub fn load() -> Result<Self, NeuralError> {
+        Self::load_remembering(CACHED)
+    }
+
+    /// The same, with room for `vectors` of the latest texts instead of 4,096; 0 remembers none.
+    ///
+    /// # Errors
+    /// [`NeuralError::Missing`] in a development build made before `make setup`.
+    pub fn load_remembering(vectors: usize) -> Result<Self, NeuralError> {
         let package = package()?;
         let encoder = Graph::load("encoder.onnx", ENCODER)?;
-        Ok(Self { package, encoder, cache: Mutex::new(LruCache::new(CACHED)) })
+        Ok(Self { package, encoder, cache: Mutex::new(LruCache::new(vectors)) })
     }
 
     /// Changes whenever the same text could get another vector: vectors of different versions do not compare.
@@ -81,7 +89,7 @@ impl Embedder {
     }
 
     /// The vectors of `texts`, in their order. Texts of more than 254 word pieces are read in windows of even length,
-    /// whose vectors are averaged by length. The latest 4,096 vectors are remembered.
+    /// whose vectors are averaged by length. The vectors of the latest texts are remembered.
     ///
     /// # Errors
     /// [`NeuralError::Run`], should the engine fail; no text by itself makes it fail.
@@ -247,6 +255,17 @@ mod tests {
         // Only the cache can give this answer.
         embedder.cache.lock().expect("not poisoned").insert(Embedder::text_hash("once"), [0.5; WIDTH]);
         assert_eq!(embedder.embed(&["once"]).expect("a vector")[0], [0.5; WIDTH]);
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten_first_and_none_can_be_asked_for() {
+        let embedder = Embedder::load_remembering(2).expect("`make setup` ran");
+        embedder.embed(&["one", "two", "three"]).expect("vectors");
+        let mut cache = embedder.cache.lock().expect("not poisoned");
+        assert!(cache.get(&Embedder::text_hash("one")).is_none() && cache.get(&Embedder::text_hash("three")).is_some());
+        let forgetful = Embedder::load_remembering(0).expect("`make setup` ran");
+        assert_eq!(forgetful.embed(&["one", "one"]).expect("vectors").len(), 2);
+        assert!(forgetful.cache.lock().expect("not poisoned").is_empty());
     }
 
     #[test]

@@ -29,6 +29,7 @@ fn pool() -> Arc<ThreadPool> {
 pub(crate) struct Graph {
     name: &'static str,
     model: Model,
+    pool: Arc<ThreadPool>,
 }
 
 /// What goes into a network: a shape and the numbers, row by row.
@@ -57,7 +58,7 @@ impl Graph {
         let model = ModelOptions::with_all_ops()
             .load_static_slice(file)
             .map_err(|error| NeuralError::Unreadable { name, reason: error.to_string() })?;
-        Ok(Self { name, model })
+        Ok(Self { name, model, pool: pool() })
     }
 
     /// Runs it on `inputs`, by name, and gives the results named `outputs`, in their order.
@@ -76,7 +77,7 @@ impl Graph {
             nodes.push(self.node(name)?);
         }
         let mut options = RunOptions::default();
-        options.thread_pool = Some(pool());
+        options.thread_pool = Some(self.pool.clone());
         let values = self.model.run(inputs, &nodes, Some(options)).map_err(|error| self.fault(error))?;
         let values = values.into_iter().map(|value| self.output(value)).collect::<Result<Vec<_>, _>>()?;
         values.try_into().map_err(|_| self.fault("another number of results than asked for"))
@@ -101,5 +102,59 @@ impl Graph {
 
     fn fault(&self, reason: impl ToString) -> NeuralError {
         NeuralError::Run { name: self.name, reason: reason.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ENCODER, package, word_embeddings::WIDTH};
+    use super::*;
+
+    const IDS: [i32; 16] = [101, 2198, 3044, 2003, 1037, 2450, 102, 0, 101, 1037, 2862, 2001, 2179, 1012, 102, 0];
+
+    fn encoder() -> Graph {
+        Graph::load("encoder.onnx", ENCODER).expect("`make setup` ran")
+    }
+
+    fn states(graph: &Graph) -> Output {
+        let words = package().expect("`make setup` ran").words.look_up(&IDS);
+        let mask = IDS.map(|id| i32::from(id != 0));
+        let inputs = [("words", Input::Floats(&[2, 8, WIDTH], &words)), ("mask", Input::Ints(&[2, 8], &mask))];
+        let [states] = graph.run(&inputs, ["states"]).expect("it runs");
+        states
+    }
+
+    #[test]
+    fn results_do_not_depend_on_the_number_of_threads() {
+        let mut graph = encoder();
+        let expected = states(&graph);
+        assert_eq!(expected.shape, [2, 8, WIDTH]);
+        for threads in [1, 3, 7] {
+            graph.pool = Arc::new(ThreadPool::with_num_threads(threads));
+            assert_eq!(states(&graph), expected, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error_that_names_the_network() {
+        let (graph, mask) = (encoder(), [1; 4]);
+        let misfits: [&[(&str, Input<'_>)]; 4] = [
+            &[("mask", Input::Ints(&[1, 4], &mask))],
+            &[("words", Input::Ints(&[1, 4], &mask)), ("mask", Input::Ints(&[1, 4], &mask))],
+            &[("words", Input::Floats(&[1, 4, WIDTH], &[0.0; 4])), ("mask", Input::Ints(&[1, 4], &mask))],
+            &[("letters", Input::Ints(&[1, 4], &mask))],
+        ];
+        for inputs in misfits {
+            let error = graph.run(inputs, ["states"]).expect_err("it does not fit").to_string();
+            assert!(error.starts_with("the network encoder.onnx cannot be run: "), "{error}");
+        }
+        assert!(graph.run(&[], ["nothing"]).is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_no_network_is_an_error() {
+        for file in [&b""[..], b"\x08\x09", b"not a network at all", &ENCODER[..ENCODER.len() / 2]] {
+            assert!(matches!(Graph::load("odd.onnx", file), Err(NeuralError::Unreadable { .. })));
+        }
     }
 }
