@@ -14,6 +14,7 @@ mod login;
 mod migrate;
 mod ordered;
 mod password;
+mod read_file;
 mod reading;
 mod serve;
 mod submit;
@@ -49,7 +50,7 @@ enum Command {
     Login(login::Login),
     /// Submits documents, follows them, and prints their graph.
     Submit {
-        /// Text, Markdown, HTML or JSON files in UTF-8.
+        /// Files: txt, md, html, pdf, docx, csv, json or eml, at most 10 MB each.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         /// Extract again although the same content is known already.
@@ -62,6 +63,9 @@ enum Command {
     Eval(eval::Eval),
     /// Prints the sentence vector of each line of a text.
     Embed(embed::Embed),
+    /// Reads one file from standard input for a service that started this process, and ends.
+    #[command(hide = true)]
+    ReadFile(read_file::ReadFile),
     /// Prints the API's description (OpenAPI 3.1).
     Openapi,
     /// Exits with 0 if the service is ready, else with 1: for container health checks.
@@ -79,6 +83,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Extract(command) => extract::run(&command),
         Command::Eval(command) => eval::run(&command),
         Command::Embed(command) => embed::run(&command),
+        Command::ReadFile(command) => read_file::run(command),
         Command::Openapi => print(&openapi::description()),
         Command::Health => health::run(),
     };

@@ -171,6 +171,8 @@ fn engine(read: &Reader<'_>, environment: Environment) -> Result<EngineSettings,
         extractor,
         language_model,
         workers: read.number("KGL_WORKERS", 1..=1024, available_parallelism().map_or(1, NonZeroUsize::get))?,
+        // This very program, also when its file was replaced by a newer one meanwhile.
+        reader: Some(PathBuf::from("/proc/self/exe")),
     })
 }
 

@@ -5,14 +5,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kgl_extraction::to_plain_text;
+use kgl_extraction::PlainText;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::{
     domain::{
         caller::Caller,
         document::{
-            Document, DocumentContent, DocumentFilter, Idempotency, MAX_CONTENT_BYTES, NewDocument, Submission,
+            Document, DocumentContent, DocumentFilter, Idempotency, MAX_CONTENT_BYTES, NewContent, NewDocument,
+            Submission,
         },
         error::{Error, Result},
         ids::{DocumentId, JobId},
@@ -25,6 +26,7 @@ use crate::{
     intake::IntakeMessage,
     mailbox::{Address, Letter},
     metrics::ADMISSION_REFUSED,
+    reading::Reader,
     store::{
         Store,
         jobs::Changed,
@@ -51,6 +53,7 @@ pub struct Documents {
     store: Store,
     extractors: Extractors,
     ingestion: Address<Letter<IngestionMessage>>,
+    reader: Reader,
     permits: Arc<Semaphore>,
     intake: Address<Letter<IntakeMessage>>,
     finished: Finished,
@@ -61,10 +64,12 @@ impl Documents {
         store: Store,
         extractors: Extractors,
         ingestion: Address<Letter<IngestionMessage>>,
+        reader: Reader,
         intake: Address<Letter<IntakeMessage>>,
         finished: Finished,
     ) -> Self {
-        Self { store, extractors, ingestion, permits: Arc::new(Semaphore::new(ADMISSION_PERMITS)), intake, finished }
+        let permits = Arc::new(Semaphore::new(ADMISSION_PERMITS));
+        Self { store, extractors, ingestion, reader, permits, intake, finished }
     }
 
     /// Takes a document in: answers once it and its job are committed.
@@ -83,10 +88,11 @@ impl Documents {
             metrics::counter!(ADMISSION_REFUSED).increment(1);
             Error::Busy { retry_after: RETRY_AFTER }
         })?;
-        let document = tokio::task::spawn_blocking(move || prepare(new)).await.map_err(|crash| {
-            tracing::error!(error = %crash, "a document crashed its conversion to text");
-            Error::Internal
-        })??;
+        if new.content.bytes().len() > MAX_CONTENT_BYTES {
+            return Err(Error::TooLarge(format!("a document has at most {MAX_CONTENT_BYTES} bytes")));
+        }
+        let (new, plain) = self.reader.read(new).await?;
+        let document = prepare(new, plain)?;
         match self.commit(caller, document, idempotency, permit).await? {
             Intake::Created(document, job) => Ok(Submission { document, job, created: true }),
             Intake::Known(document, job) => Ok(Submission { document, job, created: false }),
@@ -154,30 +160,35 @@ impl Documents {
     }
 }
 
-/// Makes a submission into what is stored. CPU work: up to tens of milliseconds for the largest documents.
-fn prepare(new: NewDocument) -> Result<PreparedDocument> {
-    if new.content.len() > MAX_CONTENT_BYTES {
-        return Err(Error::TooLarge(format!("a document has at most {MAX_CONTENT_BYTES} bytes")));
-    }
-    let plain = to_plain_text(&new.content, new.content_type).map_err(|e| Error::invalid("content", e.to_string()))?;
+/// Makes a submission and its text into what is stored.
+fn prepare(new: NewDocument, plain: PlainText) -> Result<PreparedDocument> {
+    let field = new.content.field();
     if plain.text.trim().is_empty() {
-        return Err(Error::invalid("content", "holds no text"));
+        return Err(Error::invalid(field, "holds no text"));
     }
-    let size_bytes = i32::try_from(new.content.len()).map_err(|_| Error::Internal)?;
-    let title = new
-        .title
-        .or(plain.title)
-        .or(new.file_name)
-        .map(|title| title.trim().chars().take(MAX_TITLE_CHARS).collect::<String>());
+    let bytes = new.content.bytes();
+    let size_bytes = i32::try_from(bytes.len()).map_err(|_| Error::Internal)?;
+    let content_hash = PreparedDocument::hash(bytes);
+    let pages = plain.pages.iter().map(|start| i32::try_from(*start)).collect::<std::result::Result<_, _>>();
+    let file_name = match new.content {
+        NewContent::File { name, .. } => name,
+        NewContent::Text { .. } => None,
+    };
+    let title = new.title.or(plain.title).or(file_name).map(|title| {
+        // What a file calls itself may hold anything.
+        title.trim().chars().filter(|c| *c != '\0').take(MAX_TITLE_CHARS).collect::<String>()
+    });
     Ok(PreparedDocument {
         title: title.filter(|title| !title.is_empty()),
-        content_hash: PreparedDocument::hash(&new.content),
+        content_hash,
         text: plain.text,
+        pages: pages.map_err(|_| Error::Internal)?,
+        notes: plain.notes,
         size_bytes,
-        content_type: new.content_type.as_mime(),
+        content_type: plain.content_type.as_mime(),
         source: new.source,
         source_type: new.source_type,
-        language: new.language,
+        language: new.language.or(plain.language),
         metadata: new.metadata,
         priority: new.priority,
         options: new.extraction,
@@ -283,7 +294,7 @@ fn refusal(changed: &Changed, what: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use kgl_extraction::ContentType;
+    use kgl_extraction::{ContentType, ReadLimits, to_plain_text};
 
     use super::*;
     use crate::domain::{
@@ -291,12 +302,11 @@ mod tests {
         job::Priority,
     };
 
-    fn new(content: &str, content_type: ContentType) -> NewDocument {
-        NewDocument {
+    fn prepared(content: NewContent) -> Result<PreparedDocument> {
+        let plain = to_plain_text(content.bytes(), &content.declared(), &ReadLimits::default()).expect("is text");
+        let new = NewDocument {
             title: None,
-            file_name: None,
-            content: content.into(),
-            content_type,
+            content,
             source: None,
             source_type: SourceType::Article,
             language: None,
@@ -305,7 +315,12 @@ mod tests {
             extraction: JobOptions::default(),
             force: false,
             traceparent: None,
-        }
+        };
+        prepare(new, plain)
+    }
+
+    fn text(text: &str, content_type: ContentType) -> NewContent {
+        NewContent::Text { text: text.into(), content_type }
     }
 
     #[test]
@@ -313,22 +328,35 @@ mod tests {
         for (content, content_type) in
             [("", ContentType::Text), (" \n\t", ContentType::Markdown), ("<br>", ContentType::Html)]
         {
-            assert!(matches!(prepare(new(content, content_type)), Err(Error::Invalid(_))), "{content:?}");
+            assert!(matches!(prepared(text(content, content_type)), Err(Error::Invalid(_))), "{content:?}");
         }
     }
 
     #[test]
     fn a_title_comes_from_the_content_unless_given_and_is_never_too_long() {
-        let titled = prepare(new("# A heading\n\nSome text.", ContentType::Markdown)).expect("is text");
+        let titled = prepared(text("# A heading\n\nSome text.", ContentType::Markdown)).expect("is text");
         assert_eq!(titled.title.as_deref(), Some("A heading"));
-        let long = prepare(new(&format!("# {}\n\ntext", "é".repeat(900)), ContentType::Markdown)).expect("is text");
+        let long = prepared(text(&format!("# {}\n\ntext", "é".repeat(900)), ContentType::Markdown)).expect("is text");
         assert_eq!(long.title.map(|t| t.chars().count()), Some(MAX_TITLE_CHARS));
+        let file = NewContent::File {
+            bytes: "Some text.".into(),
+            content_type: None,
+            charset: None,
+            name: Some("notes.txt".into()),
+        };
+        assert_eq!(prepared(file).expect("is text").title.as_deref(), Some("notes.txt"));
     }
 
     #[test]
     fn the_hash_is_of_what_was_submitted() {
-        let one = prepare(new("same", ContentType::Text)).expect("is text");
-        let two = prepare(new("same", ContentType::Markdown)).expect("is text");
+        let one = prepared(text("same", ContentType::Text)).expect("is text");
+        let two = prepared(text("same", ContentType::Markdown)).expect("is text");
         assert_eq!(one.content_hash, two.content_hash);
+    }
+
+    #[test]
+    fn the_language_is_the_one_that_was_found_unless_one_is_given() {
+        let words = "Marie Curie was born in Warsaw and worked at the University of Paris for many years.";
+        assert_eq!(prepared(text(words, ContentType::Text)).expect("is text").language.as_deref(), Some("en"));
     }
 }

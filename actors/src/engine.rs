@@ -17,6 +17,7 @@ use crate::{
     outcomes::Outcomes,
     pipeline::{Addresses, Parts, Tree},
     queue::{JobQueue, postgres::PostgresQueue},
+    reading::Reader,
     start::{DevelopmentAccount, EngineSettings, StartError},
     store::{Store, leases::Orphans},
 };
@@ -109,11 +110,19 @@ impl Engine {
             board: board.clone(),
             finished: finished.clone(),
         };
+        let reader = Reader::new(settings.reader.clone());
         let a = Addresses::default();
         let tree = Tree::start(parts, a.clone()).await.map_err(|e| StartError::Other(e.to_string()))?;
         let chores = tokio::spawn(chores(accounts.clone(), store.clone()));
         Ok(move |database| Inner {
-            documents: Documents::new(store.clone(), extractors, a.ingestion, a.intake.clone(), finished.clone()),
+            documents: Documents::new(
+                store.clone(),
+                extractors,
+                a.ingestion,
+                reader,
+                a.intake.clone(),
+                finished.clone(),
+            ),
             jobs: Jobs::new(store.clone(), a.intake, finished),
             graph: Graph::new(store.clone()),
             access_log: AccessLogHandle::new(a.access_log),

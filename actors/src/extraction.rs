@@ -280,7 +280,9 @@ fn document(found: Read, text: Text) -> ReadDocument {
         text: text.content,
         source: text.source,
         source_type: text.source_type,
-        notes: found.notes,
+        language: text.language,
+        pages: text.pages,
+        notes: text.notes.into_iter().chain(found.notes).collect(),
         cost: found.cost,
         extraction: found.extraction,
     }

@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod outcomes;
 mod pipeline;
 pub mod queue;
+pub mod reading;
 mod start;
 pub mod store;
 pub mod supervision;

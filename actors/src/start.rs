@@ -27,6 +27,9 @@ pub struct EngineSettings {
     pub language_model: Option<kgl_language_model::Settings>,
     /// Documents that are extracted at the same time.
     pub workers: usize,
+    /// The program that reads files of formats that may do harm, one file a process: it is started with the arguments
+    /// of [`reading::child`](crate::reading::child). None reads them in this process.
+    pub reader: Option<PathBuf>,
 }
 
 /// The first admin's credentials.

@@ -5,12 +5,12 @@
 use std::error::Error;
 use std::{env, fs};
 
-use kgl_extraction::{ContentType, ExtractOptions, Unwatched, builtin, to_plain_text};
+use kgl_extraction::{Declared, ExtractOptions, ReadLimits, Unwatched, builtin, to_plain_text};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = env::args().nth(1).ok_or("usage: extract FILE")?;
-    let kind = ContentType::from_file_name(&path).unwrap_or(ContentType::Text);
-    show(&to_plain_text(&fs::read_to_string(path)?, kind)?.text)
+    let declared = Declared { file_name: Some(&path), ..Declared::default() };
+    show(&to_plain_text(&fs::read(&path)?, &declared, &ReadLimits::default())?.text)
 }
 
 fn show(text: &str) -> Result<(), Box<dyn Error>> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use kgl_extraction::{
-    ContentType, Embedder, ExtractOptions, Extractor, Unwatched, builtin, fast, sentences, to_plain_text,
+    Declared, Embedder, ExtractOptions, Extractor, ReadLimits, Unwatched, builtin, fast, sentences, to_plain_text,
 };
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -94,8 +94,8 @@ impl<'a> Reader<'a> {
 }
 
 fn read(path: &str) -> Result<String, Box<dyn Error>> {
-    let kind = ContentType::from_file_name(path).unwrap_or(ContentType::Text);
-    Ok(to_plain_text(&fs::read_to_string(path)?, kind)?.text)
+    let declared = Declared { file_name: Some(path), ..Declared::default() };
+    Ok(to_plain_text(&fs::read(path)?, &declared, &ReadLimits::default())?.text)
 }
 
 fn split(text: &str) -> Vec<String> {

@@ -1,200 +1,197 @@
 //! From what people submit to the plain text that all offsets refer to.
+//!
+//! Bytes come in as they were sent, with what is said of them; out comes text with what was learnt on the way: title,
+//! language, where pages begin, and notes for a person. Every reader works within [`ReadLimits`] and in time linear in
+//! what it unpacks, but the formats that need somebody else's parser ([`ContentType::needs_isolation`]) should be read
+//! in a process that can be killed.
 
+mod content_type;
+mod csv;
+mod detect;
+mod docx;
+mod eml;
+mod encoding;
 mod html;
 mod json;
+mod language;
 mod markdown;
+mod pdf;
+mod records;
+mod text_builder;
 
-use std::borrow::Cow;
+use std::time::{Duration, Instant};
 
-/// What a document is written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ContentType {
-    /// Plain text.
-    Text,
-    /// CommonMark with tables.
-    Markdown,
-    /// HTML of any age.
-    Html,
-    /// One JSON value.
-    Json,
+use serde::{Deserialize, Serialize};
+
+pub use content_type::ContentType;
+pub use detect::detect;
+pub use language::{detect_language, language_note};
+use text_builder::{TextBuilder, one_line};
+
+/// What is said of a document from outside.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Declared<'a> {
+    /// What it is said to be; none lets its bytes tell.
+    pub content_type: Option<ContentType>,
+    /// The charset that came with it. One that is not known is ignored.
+    pub charset: Option<&'a str>,
+    /// The name of its file; its ending counts where no type is declared.
+    pub file_name: Option<&'a str>,
+    /// The declared type is certain, as of a text that came inside JSON: nothing is looked for in its bytes.
+    pub certain: bool,
 }
 
-impl ContentType {
-    /// From a MIME type; parameters and case do not matter. `None` for what is not converted, and
-    /// for a charset other than UTF-8 (and its subset ASCII), because the text arrives decoded.
+impl Declared<'_> {
+    /// Text of a known type that is in UTF-8 for certain.
     #[must_use]
-    pub fn from_mime(mime: &str) -> Option<Self> {
-        let mut parts = mime.split(';').map(str::trim);
-        let kind = match parts.next()?.to_ascii_lowercase().as_str() {
-            "text/plain" => Self::Text,
-            "text/markdown" | "text/x-markdown" => Self::Markdown,
-            "text/html" | "application/xhtml+xml" => Self::Html,
-            "application/json" => Self::Json,
-            _ => return None,
-        };
-        for parameter in parts {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let value = value.trim().trim_matches('"').to_ascii_lowercase();
-            let decoded = matches!(value.as_str(), "utf-8" | "utf8" | "us-ascii" | "ascii");
-            if name.trim().eq_ignore_ascii_case("charset") && !decoded {
-                return None;
-            }
-        }
-        Some(kind)
+    pub fn utf8(content_type: ContentType) -> Self {
+        Self { content_type: Some(content_type), charset: Some("utf-8"), file_name: None, certain: true }
+    }
+}
+
+/// How far reading a document may go.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct ReadLimits {
+    /// The longest text that may come out, in bytes.
+    pub text_bytes: usize,
+    /// The most bytes that compressed parts may unpack to, together.
+    pub unpacked_bytes: usize,
+    /// The most pages.
+    pub pages: usize,
+    /// The most time; looked at between parts and pages.
+    pub time: Duration,
+}
+
+impl Default for ReadLimits {
+    fn default() -> Self {
+        Self { text_bytes: 20 << 20, unpacked_bytes: 128 << 20, pages: 10_000, time: Duration::from_secs(20) }
+    }
+}
+
+/// The limits of one document while it is read.
+#[derive(Clone, Copy)]
+struct Budget {
+    limits: ReadLimits,
+    until: Instant,
+    /// How many mails and attachments this one is inside of.
+    depth: usize,
+}
+
+impl Budget {
+    fn check_time(&self) -> Result<(), FormatError> {
+        if Instant::now() > self.until { Err(FormatError::Time) } else { Ok(()) }
     }
 
-    /// From the ending of a file's name.
-    #[must_use]
-    pub fn from_file_name(name: &str) -> Option<Self> {
-        let (_, ending) = name.rsplit_once('.')?;
-        match ending.to_ascii_lowercase().as_str() {
-            "txt" | "text" => Some(Self::Text),
-            "md" | "markdown" => Some(Self::Markdown),
-            "html" | "htm" | "xhtml" => Some(Self::Html),
-            "json" => Some(Self::Json),
-            _ => None,
+    fn check_text(&self, bytes: usize) -> Result<(), FormatError> {
+        if bytes > self.limits.text_bytes {
+            return Err(FormatError::TooLarge(format!("its text has more than {} MB", self.limits.text_bytes >> 20)));
         }
-    }
-
-    /// The MIME type, without parameters.
-    #[must_use]
-    pub fn as_mime(self) -> &'static str {
-        match self {
-            Self::Text => "text/plain",
-            Self::Markdown => "text/markdown",
-            Self::Html => "text/html",
-            Self::Json => "application/json",
-        }
+        Ok(())
     }
 }
 
 /// A document as plain text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlainText {
     /// The text: line feeds only, no byte order mark, no NUL.
     pub text: String,
     /// What the document calls itself, if it does.
     pub title: Option<String>,
+    /// What it turned out to be.
+    pub content_type: ContentType,
+    /// The language that its text seems to be in, as a BCP 47 tag; none when there is too little text to tell.
+    pub language: Option<String>,
+    /// Where its pages begin, in Unicode scalar values of `text`, ascending; empty when it has no pages. A page without
+    /// text begins where the next one does.
+    pub pages: Vec<usize>,
+    /// What a person should know of how it was read, a sentence each.
+    pub notes: Vec<String>,
 }
 
-/// Why a document could not be turned into text.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a document could not be turned into text, in words for its owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum FormatError {
-    /// NUL has no place in a text, and PostgreSQL cannot store it.
-    #[error("the text contains a NUL character (at {position})")]
-    Nul {
-        /// How many scalar values come before it, in the content or in what it decodes to.
-        position: usize,
-    },
     /// Not JSON, or nested more than 128 levels deep.
     #[error("not readable as JSON: {0}")]
     Json(String),
+    /// It begins like its format but is not put together as that wants.
+    #[error("not readable as {format}: {reason}")]
+    Damaged {
+        /// The format's name, for a person.
+        format: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// It is protected by a password.
+    #[error("this {0} is protected by a password; remove the protection first")]
+    Encrypted(String),
+    /// It holds nothing that could be read.
+    #[error("{0}")]
+    NoText(String),
+    /// It is of a kind that is not read.
+    #[error("this is {0}, which is not read; txt, md, html, pdf, docx, csv, json and eml files are")]
+    Unsupported(String),
+    /// It goes beyond a limit.
+    #[error("too large: {0}")]
+    TooLarge(String),
+    /// It took too long.
+    #[error("reading it took too long")]
+    Time,
 }
 
-/// Turns a document into plain text. Takes time and memory linear in its length, whatever is in it.
+impl FormatError {
+    fn damaged(content_type: ContentType, reason: impl Into<String>) -> Self {
+        Self::Damaged { format: content_type.label().to_owned(), reason: reason.into() }
+    }
+}
+
+/// Turns a document into plain text.
 ///
-/// Plain text keeps all its characters. HTML gives its main text (`main` or `article` when they
-/// hold the bulk of it) without scripts, navigation, asides and controls. Markdown loses its
-/// markup, and its first heading is the title. JSON gives a line `key: value.` for each string.
+/// Plain text keeps all its characters. HTML gives its main text without menus and scripts. Markdown loses its markup.
+/// CSV and JSON give a statement for each row or object, `name: Ada Lovelace; born: 1815.`. PDF gives its text with
+/// page starts, DOCX its paragraphs, tables and notes, and a mail its headers, its text and what is attached.
 ///
 /// # Errors
-/// [`FormatError`], when the content is not what its type says or holds a NUL.
-pub fn to_plain_text(content: &str, content_type: ContentType) -> Result<PlainText, FormatError> {
-    refuse_nul(content)?;
-    let content = normalise(content);
-    let plain = match content_type {
-        ContentType::Text => PlainText { text: content.into_owned(), title: None },
-        ContentType::Markdown => markdown::to_plain_text(&content),
-        ContentType::Html => html::to_plain_text(&content),
-        ContentType::Json => json::to_plain_text(&content)?,
-    };
-    // An escape ("\u0000") can bring in what the raw content did not hold.
-    refuse_nul(&plain.text)?;
+/// [`FormatError`], when the content is not what it must be or goes beyond the limits.
+pub fn to_plain_text(bytes: &[u8], declared: &Declared<'_>, limits: &ReadLimits) -> Result<PlainText, FormatError> {
+    let budget = Budget { limits: *limits, until: Instant::now() + limits.time, depth: 0 };
+    let mut plain = read(bytes, declared, &budget)?;
+    plain.language = detect_language(&plain.text, plain.content_type).map(str::to_owned);
     Ok(plain)
 }
 
-fn refuse_nul(text: &str) -> Result<(), FormatError> {
-    match text.find('\0') {
-        Some(at) => Err(FormatError::Nul { position: text[..at].chars().count() }),
-        None => Ok(()),
-    }
-}
-
-/// Line feeds only, and no byte order mark.
-fn normalise(content: &str) -> Cow<'_, str> {
-    let content = content.strip_prefix('\u{feff}').unwrap_or(content);
-    if content.contains('\r') {
-        Cow::Owned(content.replace("\r\n", "\n").replace('\r', "\n"))
-    } else {
-        Cow::Borrowed(content)
-    }
-}
-
-/// Builds text out of pieces: runs of whitespace become one space, blocks are set apart by one
-/// empty line, and nothing is left at the ends.
-#[derive(Default)]
-struct TextBuilder {
-    text: String,
-    space: bool,
-    newlines: usize,
-}
-
-impl TextBuilder {
-    /// Flowing text, whitespace collapsed.
-    fn flow(&mut self, piece: &str) {
-        for c in piece.chars() {
-            if c.is_whitespace() && c != '\u{a0}' {
-                self.space = true;
-            } else {
-                self.gap();
-                self.text.push(if c == '\u{a0}' { ' ' } else { c });
-            }
+fn read(bytes: &[u8], declared: &Declared<'_>, budget: &Budget) -> Result<PlainText, FormatError> {
+    let content_type = detect(bytes, declared)?;
+    let mut plain = match content_type {
+        ContentType::Pdf => pdf::to_plain_text(bytes, budget)?,
+        ContentType::Docx => docx::to_plain_text(bytes, budget)?,
+        ContentType::Email => eml::to_plain_text(bytes, budget)?,
+        _ => {
+            let decoded = encoding::decode(bytes, declared.charset, content_type)?;
+            let mut plain = from_text(&decoded.text, content_type, budget)?;
+            plain.notes.splice(..0, decoded.notes);
+            plain
         }
+    };
+    plain.content_type = content_type;
+    if plain.text.contains('\0') {
+        // An escape (`\u0000`) can bring in what the bytes did not hold. No NUL is left in what has pages.
+        plain.text.retain(|c| c != '\0');
+        plain.notes.push(encoding::NUL_NOTE.to_owned());
     }
-
-    /// Text whose spaces and line ends mean something.
-    fn verbatim(&mut self, piece: &str) {
-        if !piece.trim().is_empty() {
-            self.gap();
-            self.text.push_str(piece.trim_end_matches('\n'));
-            self.newlines = self.newlines.max(usize::from(piece.ends_with('\n')));
-        }
-    }
-
-    /// The next piece starts on a new line.
-    fn line(&mut self) {
-        self.newlines = self.newlines.max(1);
-    }
-
-    /// The next piece starts a new block.
-    fn block(&mut self) {
-        self.newlines = 2;
-    }
-
-    /// The next piece is at least a space away.
-    fn space(&mut self) {
-        self.space = true;
-    }
-
-    fn gap(&mut self) {
-        if !self.text.is_empty() {
-            if self.newlines > 0 {
-                for _ in 0..self.newlines {
-                    self.text.push('\n');
-                }
-            } else if self.space && !self.text.ends_with(['\n', ' ']) {
-                self.text.push(' ');
-            }
-        }
-        self.newlines = 0;
-        self.space = false;
-    }
+    budget.check_text(plain.text.len())?;
+    Ok(plain)
 }
 
-/// One line out of a piece of text; `None` when it is blank.
-fn one_line(text: &str) -> Option<String> {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    (!line.is_empty()).then_some(line)
+/// The readers of what is text already.
+fn from_text(text: &str, content_type: ContentType, budget: &Budget) -> Result<PlainText, FormatError> {
+    Ok(match content_type {
+        ContentType::Markdown => markdown::to_plain_text(text),
+        ContentType::Html => html::to_plain_text(text),
+        ContentType::Json => json::to_plain_text(text, budget)?,
+        ContentType::Csv => csv::to_plain_text(text, budget)?,
+        _ => PlainText { text: text.to_owned(), ..PlainText::default() },
+    })
 }
 
 #[cfg(test)]

@@ -57,7 +57,9 @@ pub use extraction::{Entity, Extraction, Mention, Relation, Span};
 pub use extractor::{
     ExtractError, ExtractOptions, Extractor, MAX_TEXT_BYTES, Unwatched, Watch, builtin, by_name, fast, noop,
 };
-pub use formats::{ContentType, FormatError, PlainText, to_plain_text};
+pub use formats::{
+    ContentType, Declared, FormatError, PlainText, ReadLimits, detect, detect_language, language_note, to_plain_text,
+};
 pub use gazetteer::{GAZETTEER_CONFIDENCE, Gazetteer, GazetteerEntry};
 pub use name_key::name_key;
 pub use neural::NeuralError;

@@ -7,7 +7,7 @@ use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::Args;
-use kgl_extraction::{ContentType, PlainText, Unwatched, to_plain_text};
+use kgl_extraction::{Declared, PlainText, ReadLimits, Unwatched, to_plain_text};
 use serde::Serialize;
 
 use super::{
@@ -55,13 +55,13 @@ pub(super) fn run(command: &Extract) -> anyhow::Result<ExitCode> {
         eprintln!("kgl: reading a text from the terminal; end it with Ctrl-D");
     }
     let name = command.file.display().to_string();
-    let (text, kind) = plain_text(&command.file)?;
+    let text = plain_text(&command.file)?;
     let found = extractor.extract(&text.text, &options, &Unwatched).with_context(|| name.clone())?;
     if command.json {
         let document = Document {
             id: &name,
             title: text.title.as_deref(),
-            content_type: kind.as_mime(),
+            content_type: text.content_type.as_mime(),
             text: &text.text,
             answer: Answer::new(&found),
         };
@@ -70,10 +70,9 @@ pub(super) fn run(command: &Extract) -> anyhow::Result<ExitCode> {
     print(graph_table::extraction(&name, &text.text, &found).trim_end())
 }
 
-/// The document as plain text, and what it was written in.
-fn plain_text(file: &PathBuf) -> anyhow::Result<(PlainText, ContentType)> {
+/// The document as plain text.
+fn plain_text(file: &PathBuf) -> anyhow::Result<PlainText> {
     let name = file.display().to_string();
-    let kind = ContentType::from_file_name(&name).unwrap_or(ContentType::Text);
-    let content = String::from_utf8(reading::read(file)?).with_context(|| format!("{name} is not UTF-8"))?;
-    Ok((to_plain_text(&content, kind).with_context(|| name)?, kind))
+    let declared = Declared { file_name: Some(&name), ..Declared::default() };
+    to_plain_text(&reading::read(file)?, &declared, &ReadLimits::default()).with_context(|| name.clone())
 }

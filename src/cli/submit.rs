@@ -31,6 +31,15 @@ struct Job {
     status: String,
     progress: Progress,
     error_message: Option<String>,
+    #[serde(default)]
+    result: Option<Outcome>,
+}
+
+/// What a completed job found, as far as it is told beside the graph.
+#[derive(Clone, Deserialize)]
+struct Outcome {
+    #[serde(default)]
+    notes: Vec<String>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -127,6 +136,9 @@ fn report(client: &mut Client, item: &Item) -> anyhow::Result<String> {
         let reason = job.error_message.as_deref().unwrap_or("no reason was given");
         anyhow::bail!("the job ended {}: {reason}", job.status);
     }
+    for note in job.result.iter().flat_map(|outcome| &outcome.notes) {
+        eprintln!("kgl: {}: {note}", item.name);
+    }
     let graph: Graph = client.get(&format!("/api/v1/documents/{}/graph", job.document_id), 0)?;
     Ok(graph_table::render(&item.name, &graph))
 }
@@ -143,6 +155,7 @@ mod tests {
             status: status.to_owned(),
             progress: Progress { stage: String::new(), done: 0, total: 0 },
             error_message: None,
+            result: None,
         };
         assert!(!job("pending").ended() && !job("processing").ended());
         for status in ["completed", "failed", "cancelled", "dead"] {

@@ -11,18 +11,22 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use super::{extract, problem::Problem, validate::SubmitDocument};
+use super::{
+    extract,
+    problem::Problem,
+    validate::{SubmitDocument, SubmittedFile},
+};
 
 /// A document as a form.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "describes the form for the API's description; the form itself is read field by field")]
 pub(crate) struct DocumentForm {
-    /// The file: txt, md, html or json in UTF-8, at most 10 MiB.
+    /// The file: txt, md, html, pdf, docx, csv, json or eml, at most 10 MiB.
     #[schema(format = Binary, content_media_type = "application/octet-stream")]
     file: String,
     #[schema(max_length = 500)]
     title: Option<String>,
-    /// What the file is, if neither its name nor its part of the form tells.
+    /// What the file is, as a MIME type; without this, its name, its part of the form or its bytes tell.
     content_type: Option<String>,
     /// Where it came from; without this, the file's name.
     source: Option<String>,
@@ -63,13 +67,13 @@ pub(crate) async fn read(content_type: &str, body: Bytes) -> Result<Form, Proble
             hash.update(part);
         }
         if name == "file" {
-            // What is not read at all is better told by its kind than by its bytes.
-            upload.kind()?;
+            if file.replace(upload.with(bytes)?).is_some() {
+                return Err(Error::invalid("file", "must be there only once").into());
+            }
+            continue;
         }
         let content = text(&name, &bytes)?;
         match name.as_str() {
-            "file" if file.is_some() => return Err(Error::invalid("file", "must be there only once").into()),
-            "file" => file = Some((upload, content)),
             "metadata" | "extraction" => {
                 let value: Value = serde_json::from_str(&content)
                     .map_err(|_| Problem::from(Error::invalid(&*name, "is not valid JSON")))?;
@@ -81,16 +85,13 @@ pub(crate) async fn read(content_type: &str, body: Bytes) -> Result<Form, Proble
             }
         }
     }
-    let Some((upload, content)) = file else { return Err(Error::invalid("file", "is required").into()) };
-    fields.insert("content".to_owned(), Value::String(content));
+    let Some(file) = file else { return Err(Error::invalid("file", "is required").into()) };
+    fields.insert("content".to_owned(), Value::String(String::new()));
     let mut document: SubmitDocument = extract::json_value(Value::Object(fields))?;
-    if document.content_type.is_none() {
-        document.content_type = Some(upload.kind()?.as_mime().to_owned());
-    }
-    document.file_name.clone_from(&upload.name);
     if document.source.is_none() {
-        document.source = upload.name;
+        document.source.clone_from(&file.name);
     }
+    document.file = Some(file);
     Ok(Form { document, hash: hash.finalize().into() })
 }
 
@@ -106,30 +107,35 @@ impl Upload {
         Self { name: field.file_name().map(str::to_owned), mime: field.content_type().map(ToString::to_string) }
     }
 
-    /// The ending of a name is chosen by a person; the type beside it often by a library that knows no Markdown. A
-    /// file that says nothing of itself is plain text, as all of them have to be UTF-8.
-    fn kind(&self) -> Result<ContentType, Problem> {
-        let ending = self.name.as_deref().and_then(|name| name.rsplit_once('.')).map(|(_, e)| e.to_ascii_lowercase());
-        if let Some(kind) = self.name.as_deref().and_then(ContentType::from_file_name) {
-            return Ok(kind);
+    /// The ending of a name is chosen by a person; the type beside it often by a library that knows no Markdown. Of a
+    /// file that says nothing of itself its bytes will have to tell.
+    fn with(self, bytes: Bytes) -> Result<SubmittedFile, Problem> {
+        let mime = self.mime.filter(|mime| extract::essence(mime) != "application/octet-stream");
+        let by_name = self.name.as_deref().and_then(ContentType::from_file_name);
+        let content_type = match (by_name, &mime) {
+            (Some(kind), _) => Some(kind),
+            (None, Some(mime)) => Some(ContentType::from_mime(mime).ok_or_else(unknown_kind)?),
+            (None, None) => None,
+        };
+        let charset = mime.as_deref().and_then(ContentType::charset_of_mime).map(str::to_owned);
+        if let Some(name) = &self.name
+            && name.contains('\0')
+        {
+            return Err(Error::invalid("file", "must have a name without NUL characters").into());
         }
-        let foreign = ending.as_deref().is_some_and(|ending| ["pdf", "docx", "csv"].contains(&ending));
-        match self.mime.as_deref().filter(|mime| extract::essence(mime) != "application/octet-stream") {
-            Some(mime) if !foreign => ContentType::from_mime(mime).ok_or_else(unknown_kind),
-            None if ending.is_none() => Ok(ContentType::Text),
-            _ => Err(unknown_kind()),
-        }
+        Ok(SubmittedFile { bytes, name: self.name, content_type, charset })
     }
 }
 
 fn unknown_kind() -> Problem {
-    Problem::unsupported_media_type("this kind of file is not read; txt, md, html and json files in UTF-8 are")
+    Problem::unsupported_media_type(
+        "this kind of file is not read; txt, md, html, pdf, docx, csv, json and eml files are",
+    )
 }
 
 /// The text of a field, without a byte order mark.
 fn text(field: &str, bytes: &Bytes) -> Result<String, Problem> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|_| Problem::unreadable_field(field, "is not valid UTF-8: convert it first"))?;
+    let text = std::str::from_utf8(bytes).map_err(|_| Problem::unreadable_field(field, "is not valid UTF-8"))?;
     if text.contains('\0') {
         return Err(Error::invalid(field, "must not contain NUL characters").into());
     }
@@ -166,21 +172,24 @@ mod tests {
     async fn a_file_brings_its_kind_and_its_source_along() {
         let parts = [FILE, ("name=\"priority\"", "high"), ("name=\"metadata\"", "{\"k\":[1]}")];
         let document = read_parts("b1", &parts).await.expect("a form").document;
-        assert_eq!(document.content, "# A");
-        assert_eq!(document.content_type.as_deref(), Some("text/markdown"));
+        let file = document.file.expect("a file");
+        assert_eq!((&file.bytes[..], file.content_type), (&b"# A"[..], Some(ContentType::Markdown)));
         assert_eq!(document.source.as_deref(), Some("a.md"));
         assert_eq!(document.priority, Some(Priority::High));
         assert!(document.metadata.is_some_and(|metadata| metadata["k"][0] == 1));
     }
 
     #[tokio::test]
-    async fn a_file_that_says_nothing_of_itself_is_plain_text() {
-        let kind = |headers: &'static str| async move {
-            read_parts("b", &[(headers, "x")]).await.expect("a form").document.content_type
+    async fn what_is_said_of_a_file_goes_with_it() {
+        let said = |headers: &'static str| async move {
+            let file = read_parts("b", &[(headers, "x")]).await.expect("a form").document.file.expect("a file");
+            (file.content_type, file.charset)
         };
-        assert_eq!(kind("name=\"file\"; filename=\"README\"").await.as_deref(), Some("text/plain"));
-        let html = "name=\"file\"; filename=\"page\"\r\nContent-Type: text/html; charset=utf-8";
-        assert_eq!(kind(html).await.as_deref(), Some("text/html"));
+        assert_eq!(said("name=\"file\"; filename=\"README\"").await, (None, None));
+        let html = "name=\"file\"; filename=\"page\"\r\nContent-Type: text/html; charset=koi8-r";
+        assert_eq!(said(html).await, (Some(ContentType::Html), Some("koi8-r".to_owned())));
+        let pdf = "name=\"file\"; filename=\"a.PDF\"\r\nContent-Type: text/plain";
+        assert_eq!(said(pdf).await, (Some(ContentType::Pdf), None));
     }
 
     #[tokio::test]
@@ -201,9 +210,9 @@ mod tests {
         assert_eq!(status(vec![FILE, FILE]).await, 422);
         assert_eq!(status(vec![FILE, ("name=\"priority\"", "urgent")]).await, 422);
         assert_eq!(status(vec![FILE, ("name=\"metadata\"", "{")]).await, 422);
-        assert_eq!(status(vec![(FILE.0, "a\0b")]).await, 422);
-        assert_eq!(status(vec![("name=\"file\"; filename=\"a.pdf\"\r\nContent-Type: text/plain", "x")]).await, 415);
-        assert_eq!(status(vec![("name=\"file\"; filename=\"a.xyz\"", "x")]).await, 415);
+        assert_eq!(status(vec![FILE, ("name=\"title\"", "a\0b")]).await, 422);
+        let image = "name=\"file\"; filename=\"a.xyz\"\r\nContent-Type: image/png";
+        assert_eq!(status(vec![(image, "x")]).await, 415);
         let cut = form("b", &[FILE]).slice(..60);
         assert_eq!(read("multipart/form-data; boundary=b", cut).await.expect_err("cut").status().as_u16(), 400);
         assert_eq!(read("multipart/form-data", Bytes::new()).await.expect_err("none").status().as_u16(), 400);

@@ -219,6 +219,7 @@ impl From<Error> for Problem {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "RateLimitExceeded", detail).with_retry(retry_after)
             }
             Error::TooLarge(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLarge", detail),
+            Error::Unsupported(_) => Self::unsupported_media_type(detail),
             Error::Unavailable { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", detail).with_retry(UNAVAILABLE_RETRY)
             }
@@ -245,6 +246,7 @@ mod tests {
             (Error::Forbidden("not you"), 403, "Forbidden"),
             (Error::Busy { retry_after: Duration::from_millis(1500) }, 429, "RateLimitExceeded"),
             (Error::TooLarge("large".into()), 413, "PayloadTooLarge"),
+            (Error::Unsupported("a picture".into()), 415, "UnsupportedMediaType"),
             (Error::Unavailable { what: "the database" }, 503, "ServiceUnavailable"),
             (Error::Internal, 500, "InternalError"),
         ];

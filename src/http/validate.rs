@@ -1,7 +1,8 @@
 //! What a submitted document must be like, beyond having the right types.
 
+use bytes::Bytes;
 use kgl_actors::domain::{
-    document::{JobOptions, MAX_CONTENT_BYTES, NewDocument, SourceType},
+    document::{JobOptions, MAX_CONTENT_BYTES, NewContent, NewDocument, SourceType},
     error::{Error, FieldIssue},
     job::Priority,
 };
@@ -29,7 +30,8 @@ pub(crate) struct SubmitDocument {
     /// The content, at most 10 MiB.
     #[schema(min_length = 1, example = "Marie Curie was born in Warsaw and worked at the University of Paris.")]
     pub(super) content: String,
-    /// `text/plain` (the default), `text/markdown`, `text/html` or `application/json`.
+    /// `text/plain` (the default), `text/markdown`, `text/html`, `application/json`, `text/csv` or `message/rfc822`.
+    /// PDF and DOCX come as files in a form.
     #[schema(example = "text/plain")]
     pub(super) content_type: Option<String>,
     /// Where it came from: a URL, a file name.
@@ -47,9 +49,22 @@ pub(crate) struct SubmitDocument {
     pub(super) priority: Option<Priority>,
     /// What to extract.
     pub(super) extraction: Option<ExtractionRequest>,
-    /// The name of the file that it came in.
+    /// The file that it came as, in place of `content`.
     #[serde(skip)]
-    pub(super) file_name: Option<String>,
+    pub(super) file: Option<SubmittedFile>,
+}
+
+/// A file as a form brings it.
+#[derive(Debug)]
+pub(crate) struct SubmittedFile {
+    /// Its bytes.
+    pub(super) bytes: Bytes,
+    /// Its name.
+    pub(super) name: Option<String>,
+    /// What its part of the form says that it is.
+    pub(super) content_type: Option<ContentType>,
+    /// In which charset.
+    pub(super) charset: Option<String>,
 }
 
 /// What to extract.
@@ -77,8 +92,9 @@ impl SubmitDocument {
     /// # Errors
     /// 415 for a content type that is not read, 413 for too much content, 422 with all other issues at once.
     pub(crate) fn checked(self, force: bool, traceparent: String) -> Result<NewDocument, Problem> {
-        let content_type = content_type(self.content_type.as_deref())?;
-        if self.content.len() > MAX_CONTENT_BYTES {
+        let declared = self.content_type.as_deref().map(content_type).transpose()?;
+        let size = self.file.as_ref().map_or(self.content.len(), |file| file.bytes.len());
+        if size > MAX_CONTENT_BYTES {
             let detail = format!("a document may have at most {MAX_CONTENT_BYTES} bytes");
             return Err(Error::TooLarge(detail).into());
         }
@@ -87,11 +103,23 @@ impl SubmitDocument {
             return Err(Error::Invalid(issues).into());
         }
         let extraction = self.extraction.unwrap_or_default();
+        let content = match self.file {
+            // What the form says in a field of its own counts before what the file's part or name say.
+            Some(file) => NewContent::File {
+                bytes: file.bytes,
+                content_type: declared.or(file.content_type),
+                charset: file.charset,
+                name: file.name,
+            },
+            None => {
+                let content_type = declared.unwrap_or_default();
+                decoded_text(content_type, self.content_type.as_deref())?;
+                NewContent::Text { text: self.content, content_type }
+            }
+        };
         Ok(NewDocument {
             title: self.title.map(|title| title.trim().to_owned()).filter(|title| !title.is_empty()),
-            file_name: self.file_name,
-            content: self.content,
-            content_type,
+            content,
             source: self.source.filter(|source| !source.is_empty()),
             source_type: self.source_type.unwrap_or_default(),
             language: self.language.filter(|language| !language.is_empty()),
@@ -105,8 +133,10 @@ impl SubmitDocument {
 
     fn issues(&self) -> Vec<FieldIssue> {
         let mut issues = Vec::new();
-        if self.content.trim().is_empty() {
-            issues.push(FieldIssue::new("content", "must not be empty"));
+        match &self.file {
+            None if self.content.trim().is_empty() => issues.push(FieldIssue::new("content", "must not be empty")),
+            Some(file) if file.bytes.is_empty() => issues.push(FieldIssue::new("file", "must not be empty")),
+            _ => {}
         }
         let mut limited = |field: &str, value: Option<&String>, most: usize| {
             if value.is_some_and(|value| value.chars().count() > most) {
@@ -165,12 +195,25 @@ impl From<ExtractionRequest> for JobOptions {
     }
 }
 
-fn content_type(given: Option<&str>) -> Result<ContentType, Problem> {
-    let Some(mime) = given else { return Ok(ContentType::Text) };
+fn content_type(mime: &str) -> Result<ContentType, Problem> {
     ContentType::from_mime(mime).ok_or_else(|| {
-        let known = "text/plain, text/markdown, text/html and application/json, in UTF-8";
-        Problem::unsupported_media_type(format!("this content type is not read; {known}, are"))
+        let known = "text/plain, text/markdown, text/html, application/json, text/csv, message/rfc822 and, as files, \
+                     PDF and DOCX";
+        Problem::unsupported_media_type(format!("this content type is not read; {known} are"))
     })
+}
+
+/// Refuses what cannot be text inside JSON, and a charset that what is inside JSON cannot have.
+fn decoded_text(content_type: ContentType, mime: Option<&str>) -> Result<(), Problem> {
+    if !content_type.is_text() {
+        let detail = format!("{} cannot travel as text: send it as a file in a form", content_type.as_mime());
+        return Err(Problem::unsupported_media_type(detail));
+    }
+    let charset = mime.and_then(ContentType::charset_of_mime).unwrap_or("utf-8").to_ascii_lowercase();
+    if matches!(charset.as_str(), "utf-8" | "utf8" | "us-ascii" | "ascii") {
+        return Ok(());
+    }
+    Err(Problem::unsupported_media_type("the text of a JSON body is UTF-8: leave the charset away"))
 }
 
 /// Checks names of entity or relationship types: snake_case, as the API shows them.
@@ -223,7 +266,7 @@ mod tests {
     #[test]
     fn the_least_document_is_plain_text_of_normal_priority() {
         let document = check(json!({"content": "x"})).expect("a document");
-        assert_eq!(document.content_type, ContentType::Text);
+        assert!(matches!(document.content, NewContent::Text { content_type: ContentType::Text, .. }));
         assert_eq!((document.priority, document.source_type), (Priority::Normal, SourceType::Document));
         assert_eq!((document.title, document.extraction), (None, JobOptions::default()));
     }
@@ -260,8 +303,11 @@ mod tests {
 
     #[test]
     fn unknown_content_types_and_too_much_content_have_their_own_status() {
-        let unknown = check(json!({"content": "x", "content_type": "application/pdf"})).expect_err("not read");
-        assert_eq!(unknown.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        for content_type in ["application/pdf", "image/png", "text/plain; charset=latin1"] {
+            let unknown = check(json!({"content": "x", "content_type": content_type})).expect_err("not read");
+            assert_eq!(unknown.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{content_type}");
+        }
+        assert!(check(json!({"content": "a,b", "content_type": "text/csv; charset=utf-8"})).is_ok());
         let large = check(json!({"content": "x".repeat(MAX_CONTENT_BYTES + 1)})).expect_err("too large");
         assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
     }

@@ -15,6 +15,7 @@ mod drain;
 #[path = "../../language-model/tests/endpoint/mod.rs"]
 mod endpoint;
 mod failures;
+mod formats;
 mod front;
 mod graphs;
 mod guide;

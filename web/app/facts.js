@@ -125,6 +125,7 @@ function quoteButton(evidence, act) {
   }
   quote.append(evidence.quote.slice(position));
   const made = el("button", { type: "button", class: "quote", on: { click: () => act.showEvidence(evidence) } }, quote);
+  if (evidence.page) made.append(el("span", { class: "page", text: `p. ${evidence.page}` }));
   if (!evidence.exact) {
     made.append(el("span", { class: "inexact", text: "This quote is not the text at its place." }));
   }

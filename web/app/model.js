@@ -8,7 +8,7 @@ const LAST = Number.MAX_SAFE_INTEGER;
 /**
  * @typedef {{from: number, to: number, quote: string, exact: boolean, confidence: number}} Span
  *   `exact`: the text at the span is the quote, character for character.
- * @typedef {Span & {head: Span|null, tail: Span|null}} Evidence
+ * @typedef {Span & {head: Span|null, tail: Span|null, page: number|null}} Evidence
  * @typedef {{id: string, name: string, type: string, confidence: number, aliases: string[],
  *   spans: Span[], facts: Fact[]}} Entity
  * @typedef {{id: string, type: string, confidence: number, head: Entity, tail: Entity,
@@ -48,7 +48,7 @@ export function readGraph(text, graph) {
     head: byId.get(relationship.source_entity_id) ?? unknownEntity(),
     tail: byId.get(relationship.target_entity_id) ?? unknownEntity(),
     evidence: (relationship.evidence ?? [])
-      .map((part) => ({ ...span(part), head: optional(part.head), tail: optional(part.tail) }))
+      .map((part) => ({ ...span(part), page: part.page ?? null, head: optional(part.head), tail: optional(part.tail) }))
       .sort(byPosition),
   }));
   facts.sort((a, b) => firstPosition(a.evidence) - firstPosition(b.evidence));

@@ -40,11 +40,14 @@ export async function openDocument(id, { signal, job, known, onChange }) {
       byId("job").hidden = false;
       followJob(byId("job"), latest, { signal, onChange: (next) => {
         onChange();
-        if (next.status === "completed") showGraph(document, known, signal);
+        if (next.status !== "completed") return;
+        showNotes(next);
+        showGraph(document, known, signal);
       } });
       // A later revision may be in work while the graph of the one before can still be read.
       if (document.status === "completed") await showGraph(document, known, signal);
     } else {
+      showNotes(latest);
       await showGraph(document, known, signal);
     }
   } catch (error) {
@@ -57,6 +60,7 @@ export async function openDocument(id, { signal, job, known, onChange }) {
 function clear() {
   byId("reader-heading").textContent = "Opening …";
   byId("reader-facts").textContent = "";
+  showNotes(null);
   byId("job").hidden = true;
   byId("job").replaceChildren();
   byId("reading").hidden = true;
@@ -77,6 +81,12 @@ function showHead(document, known, model) {
     typeof document.size_bytes === "number" ? size(document.size_bytes) : "",
     when(document.created_at),
   ].filter(Boolean).join(" · ");
+}
+
+/** What the service says of how it read the document, such as a language that it does not know. */
+function showNotes(job) {
+  const notes = job?.result?.notes ?? [];
+  byId("reader-notes").replaceChildren(...notes.map((note) => el("li", { text: note })));
 }
 
 async function showGraph(document, known, signal) {

@@ -15,7 +15,13 @@ const TYPES = {
   html: "text/html",
   htm: "text/html",
   json: "application/json",
+  csv: "text/csv",
+  tsv: "text/csv",
+  eml: "message/rfc822",
+  pdf: "application/pdf",
+  docx: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 };
+const KINDS = "txt, md, html, pdf, docx, csv, json or eml";
 
 const form = byId("submit-form");
 const fields = form.elements;
@@ -90,7 +96,7 @@ function textBytes() {
 function take(candidate) {
   clearProblem(form);
   if (!typeOf(candidate)) {
-    showProblem(form, `“${candidate.name}” is not a txt, md, html or json file.`);
+    showProblem(form, `“${candidate.name}” is not a ${KINDS} file.`);
     return;
   }
   if (candidate.size > MAX_BYTES) {
@@ -113,7 +119,7 @@ function setFile(next) {
 function showSize() {
   const bytes = file ? file.size : textBytes();
   const note = byId("size");
-  note.textContent = bytes > 0 ? `${size(bytes)} of at most 10 MB` : "txt, md, html or json, at most 10 MB";
+  note.textContent = bytes > 0 ? `${size(bytes)} of at most 10 MB` : `${KINDS}, at most 10 MB`;
   note.classList.toggle("over", bytes > MAX_BYTES);
 }
 

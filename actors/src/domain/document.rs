@@ -1,7 +1,8 @@
 //! Documents: what comes in.
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use kgl_extraction::{ContentType, ExtractOptions};
+use kgl_extraction::{ContentType, Declared, ExtractOptions};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -57,12 +58,8 @@ impl SourceType {
 pub struct NewDocument {
     /// Its title; without one, what the content itself gives.
     pub title: Option<String>,
-    /// Its title where neither its submitter nor its content gives one: the name of its file.
-    pub file_name: Option<String>,
     /// The content as it came, before it becomes plain text.
-    pub content: String,
-    /// What the content is.
-    pub content_type: ContentType,
+    pub content: NewContent,
     /// Where it came from, in the submitter's words: a URL, a file name.
     pub source: Option<String>,
     /// What kind of place that is.
@@ -79,6 +76,63 @@ pub struct NewDocument {
     pub force: bool,
     /// The W3C trace context that the request carried.
     pub traceparent: Option<String>,
+}
+
+/// The content of a document that somebody submits.
+#[derive(Clone, Debug)]
+pub enum NewContent {
+    /// Text that came as such.
+    Text {
+        /// The text.
+        text: String,
+        /// What it is written in.
+        content_type: ContentType,
+    },
+    /// A file.
+    File {
+        /// Its bytes.
+        bytes: Bytes,
+        /// What it is said to be; without this, its name and its bytes tell.
+        content_type: Option<ContentType>,
+        /// The charset that came with it.
+        charset: Option<String>,
+        /// Its name: the title where neither its submitter nor its content gives one.
+        name: Option<String>,
+    },
+}
+
+impl NewContent {
+    /// The content as it was sent.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Text { text, .. } => text.as_bytes(),
+            Self::File { bytes, .. } => bytes,
+        }
+    }
+
+    /// What is said of it.
+    #[must_use]
+    pub fn declared(&self) -> Declared<'_> {
+        match self {
+            Self::Text { content_type, .. } => Declared::utf8(*content_type),
+            Self::File { content_type, charset, name, .. } => Declared {
+                content_type: *content_type,
+                charset: charset.as_deref(),
+                file_name: name.as_deref(),
+                certain: false,
+            },
+        }
+    }
+
+    /// The field of the request that it came in.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Text { .. } => "content",
+            Self::File { .. } => "file",
+        }
+    }
 }
 
 /// What a job asks of the extractor; stored with the job.
@@ -146,6 +200,18 @@ pub struct DocumentContent {
     pub content: String,
     /// MIME type of what was submitted; the text itself is always plain.
     pub content_type: String,
+    /// Where its pages begin, in order; absent when it has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pages: Vec<PageStart>,
+}
+
+/// Where a page of a document begins in its plain text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PageStart {
+    /// The page, counted from 1.
+    pub page: i32,
+    /// Its first character. A page without text begins where the next one does.
+    pub start: i32,
 }
 
 /// What a submission came to.

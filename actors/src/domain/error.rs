@@ -48,6 +48,9 @@ pub enum Error {
     /// Larger than the service takes.
     #[error("{0}")]
     TooLarge(String),
+    /// Of a kind that is not read.
+    #[error("{0}")]
+    Unsupported(String),
     /// A store is away or too slow; nothing was done.
     #[error("{what} is not available at the moment")]
     Unavailable {

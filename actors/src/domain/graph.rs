@@ -96,6 +96,9 @@ pub struct EntityEvidence {
     pub sentence: TextSpan,
     /// How sure this one mention is, 0 to 1.
     pub confidence: f64,
+    /// The page it begins on, counted from 1; absent when the document has no pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<i32>,
 }
 
 /// Where a document states a relationship.
@@ -117,6 +120,9 @@ pub struct RelationshipEvidence {
     pub tail: TextSpan,
     /// How sure this one passage makes it, 0 to 1.
     pub confidence: f64,
+    /// The page it begins on, counted from 1; absent when the document has no pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<i32>,
 }
 
 /// Which way an edge is followed from an entity.

@@ -112,6 +112,9 @@ pub struct JobResult {
     pub extractor: String,
     /// That extractor's version.
     pub extractor_version: String,
+    /// The document's language as a BCP 47 tag: as its submitter says, or else as its text seems.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
     /// What its submitter should know of how it was read, a sentence each; absent when there is nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use kgl_extraction::{Extraction, name_key};
+use kgl_extraction::{Extraction, language_note, name_key};
 use serde_json::{Map, Value};
 
 use super::{
@@ -30,12 +30,24 @@ pub struct ReadDocument {
     pub source: Option<String>,
     /// What kind of place that is.
     pub source_type: String,
-    /// What its owner should know of how it was read.
+    /// Its language as a BCP 47 tag, if known.
+    pub language: Option<String>,
+    /// Where each of its pages begins; empty when it has none.
+    pub pages: Vec<i32>,
+    /// What its owner should know of how it became text.
     pub notes: Vec<String>,
     /// What a language model took for it.
     pub cost: Option<JobCost>,
     /// What it says.
     pub extraction: Extraction,
+}
+
+impl ReadDocument {
+    /// The page on which a character stands, counted from 1.
+    fn page(&self, at: i32) -> Option<i32> {
+        // Of pages without text only the last one's start counts: the character stands after it.
+        i32::try_from(self.pages.partition_point(|start| *start <= at)).ok().filter(|page| *page > 0)
+    }
 }
 
 /// What an entity is recognised by, within one owner's graph.
@@ -99,6 +111,8 @@ pub struct MentionRow {
     pub span: (i32, i32),
     /// The sentence's span.
     pub sentence: (i32, i32),
+    /// The page it begins on.
+    pub page: Option<i32>,
     /// The text at the span.
     pub quote: String,
     /// How sure it is.
@@ -118,6 +132,8 @@ pub struct EvidenceRow {
     pub head: (i32, i32),
     /// Where it names the tail.
     pub tail: (i32, i32),
+    /// The page it begins on.
+    pub page: Option<i32>,
     /// The text at the span.
     pub quote: String,
     /// How sure it is.
@@ -204,7 +220,7 @@ pub fn merge(documents: &[&ReadDocument]) -> GraphGain {
     for (number, (document, facts)) in documents.iter().zip(&found).enumerate() {
         let place = |entity: usize| facts.key(entity).and_then(|key| index.get(key).copied());
         let cuts = Cuts::new(&document.text);
-        let mentions = mention_rows(number, facts, &place);
+        let mentions = mention_rows(number, document, facts, &place);
         let stated = evidence_rows(number, document, &place, &cuts);
         gain.results.push(result(document, &mentions, &stated));
         gain.mentions.extend(mentions);
@@ -310,13 +326,19 @@ fn gather_entities<'a>(document: &ReadDocument, facts: &'a Facts, entities: &mut
     }
 }
 
-fn mention_rows(number: usize, facts: &Facts, place: &impl Fn(usize) -> Option<usize>) -> Vec<MentionRow> {
+fn mention_rows(
+    number: usize,
+    document: &ReadDocument,
+    facts: &Facts,
+    place: &impl Fn(usize) -> Option<usize>,
+) -> Vec<MentionRow> {
     let rows = facts.mentions.iter().filter_map(|mention| {
         Some(MentionRow {
             document: number,
             entity: place(mention.entity)?,
             span: mention.span,
             sentence: mention.sentence,
+            page: document.page(mention.span.0),
             quote: mention.quote.clone(),
             confidence: mention.confidence,
         })
@@ -348,6 +370,7 @@ fn evidence_rows(
             span: (offset(start)?, offset(end)?),
             head: span(head_span)?,
             tail: span(tail_span)?,
+            page: document.page(offset(start)?),
             quote: cuts.cut(start, end)?.to_owned(),
             confidence: stored(relation.confidence),
         };
@@ -377,13 +400,16 @@ fn gather_relationships(
 fn result(document: &ReadDocument, mentions: &[MentionRow], found: &[(RelationshipKey, EvidenceRow)]) -> JobResult {
     let entities: HashSet<usize> = mentions.iter().map(|m| m.entity).collect();
     let relationships: HashSet<&RelationshipKey> = found.iter().map(|(key, _)| key).collect();
+    let extractor = &document.extraction.extractor;
+    let language_note = document.language.as_deref().and_then(|language| language_note(extractor, language));
     JobResult {
         entities: entities.len() as i64,
         relationships: relationships.len() as i64,
         mentions: mentions.len() as i64,
         extractor: document.extraction.extractor.clone(),
         extractor_version: document.extraction.version.clone(),
-        notes: document.notes.clone(),
+        language: document.language.clone(),
+        notes: document.notes.iter().cloned().chain(language_note).collect(),
         cost: document.cost,
     }
 }

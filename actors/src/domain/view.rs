@@ -102,6 +102,9 @@ pub struct MentionSpan {
     pub quote: String,
     /// How sure this mention is.
     pub confidence: f64,
+    /// The page it begins on, counted from 1; absent when the document has no pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<i32>,
 }
 
 /// A relationship of one document, with where the document states it.
@@ -129,6 +132,9 @@ pub struct EvidenceSpan {
     pub tail: TextSpan,
     /// How sure this passage makes it.
     pub confidence: f64,
+    /// The page it begins on, counted from 1; absent when the document has no pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<i32>,
 }
 
 /// All that one document says.

@@ -8,7 +8,7 @@ use sqlx::{FromRow, types::Json};
 use super::{Scope, Store, StoreResult};
 use crate::domain::{
     caller::Caller,
-    document::{Document, DocumentContent, DocumentFilter, SourceType},
+    document::{Document, DocumentContent, DocumentFilter, PageStart, SourceType},
     ids::{DocumentId, JobId, UserId},
     job::JobStatus,
     page::{Listing, Page},
@@ -125,19 +125,20 @@ impl Store {
     /// When the database is away.
     pub async fn document_content(&self, caller: &Caller, id: DocumentId) -> StoreResult<Option<DocumentContent>> {
         let mut scope = self.scope(caller).await?;
-        let row: Option<(i32, String, String)> = sqlx::query_as(
-            "SELECT r.revision, r.content, d.content_type FROM documents d
+        let row: Option<(i32, String, String, Vec<i32>)> = sqlx::query_as(
+            "SELECT r.revision, r.content, d.content_type, r.pages FROM documents d
              JOIN document_revisions r ON r.document_id = d.id AND r.revision = d.revision WHERE d.id = $1",
         )
         .bind(id)
         .fetch_optional(&mut *scope)
         .await?;
         scope.commit().await?;
-        Ok(row.map(|(revision, content, content_type)| DocumentContent {
+        Ok(row.map(|(revision, content, content_type, starts)| DocumentContent {
             document_id: id,
             revision,
             content,
             content_type,
+            pages: (1..).zip(starts).map(|(page, start)| PageStart { page, start }).collect(),
         }))
     }
 
@@ -148,7 +149,7 @@ impl Store {
     pub async fn texts(&self, owner: UserId, of: &[(DocumentId, i32)]) -> StoreResult<Vec<Text>> {
         let mut scope = self.owner(owner).await?;
         let texts = sqlx::query_as(
-            "SELECT d.id AS document_id, r.revision, r.content, d.source, d.source_type
+            "SELECT d.id AS document_id, r.revision, r.content, r.pages, r.notes, d.language, d.source, d.source_type
              FROM unnest($1::uuid[], $2::int[]) AS w(id, revision)
              JOIN documents d ON d.id = w.id
              JOIN document_revisions r ON r.document_id = w.id AND r.revision = w.revision",
@@ -172,6 +173,12 @@ pub struct Text {
     pub revision: i32,
     /// The plain text.
     pub content: String,
+    /// Where its pages begin.
+    pub pages: Vec<i32>,
+    /// What was noted when it became text.
+    pub notes: Vec<String>,
+    /// Its language as a BCP 47 tag, if known.
+    pub language: Option<String>,
     /// Where the document came from.
     pub source: Option<String>,
     /// What kind of place that is, as the database names it.

@@ -61,6 +61,7 @@ impl FromRow<'_, PgRow> for EntityEvidence {
             quote: row.try_get("quote")?,
             sentence: TextSpan { start: row.try_get("sentence_start")?, end: row.try_get("sentence_end")? },
             confidence: f64::from(row.try_get::<f32, _>("confidence")?),
+            page: row.try_get("page")?,
         })
     }
 }
@@ -221,7 +222,8 @@ pub(crate) async fn active(scope: &mut Scope, ids: &[EntityId]) -> StoreResult<V
 /// is one.
 pub(crate) async fn evidence(scope: &mut Scope, id: EntityId, page: &Page) -> StoreResult<Vec<EntityEvidence>> {
     Ok(sqlx::query_as(
-        "SELECT document_id, revision, start_offset, end_offset, quote, sentence_start, sentence_end, confidence
+        "SELECT document_id, revision, start_offset, end_offset, quote, sentence_start, sentence_end, confidence,
+                page
          FROM entity_mentions WHERE entity_id = $1 AND entity_id BETWEEN (SELECT $1) AND (SELECT $1)
          ORDER BY document_id DESC, start_offset, end_offset, revision OFFSET $2 LIMIT $3",
     )

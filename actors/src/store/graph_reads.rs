@@ -185,7 +185,7 @@ pub(crate) async fn mentions(
     revision: i32,
 ) -> StoreResult<Vec<(EntityId, MentionSpan)>> {
     let rows = sqlx::query(
-        "SELECT entity_id, start_offset, end_offset, quote, confidence FROM entity_mentions
+        "SELECT entity_id, start_offset, end_offset, quote, confidence, page FROM entity_mentions
          WHERE document_id = $1 AND revision = $2 ORDER BY start_offset, end_offset, entity_id",
     )
     .bind(id)
@@ -198,6 +198,7 @@ pub(crate) async fn mentions(
             end: row.try_get("end_offset")?,
             quote: row.try_get("quote")?,
             confidence: f64::from(row.try_get::<f32, _>("confidence")?),
+            page: row.try_get("page")?,
         };
         Ok((row.try_get("entity_id")?, span))
     };
@@ -211,7 +212,8 @@ pub(crate) async fn statements(
     revision: i32,
 ) -> StoreResult<Vec<(RelationshipId, EvidenceSpan)>> {
     let rows = sqlx::query(
-        "SELECT relationship_id, start_offset, end_offset, quote, head_start, head_end, tail_start, tail_end, confidence
+        "SELECT relationship_id, start_offset, end_offset, quote, head_start, head_end, tail_start, tail_end, confidence,
+                page
          FROM relationship_evidence WHERE document_id = $1 AND revision = $2
          ORDER BY start_offset, head_start, tail_start, relationship_id",
     )
@@ -227,6 +229,7 @@ pub(crate) async fn statements(
             head: TextSpan { start: row.try_get("head_start")?, end: row.try_get("head_end")? },
             tail: TextSpan { start: row.try_get("tail_start")?, end: row.try_get("tail_end")? },
             confidence: f64::from(row.try_get::<f32, _>("confidence")?),
+            page: row.try_get("page")?,
         };
         Ok((row.try_get("relationship_id")?, span))
     };

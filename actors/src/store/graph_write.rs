@@ -233,9 +233,9 @@ async fn insert_mentions(
     }
     sqlx::query(
         "INSERT INTO entity_mentions (owner_id, document_id, revision, entity_id, start_offset, end_offset,
-             sentence_start, sentence_end, quote, confidence)
+             sentence_start, sentence_end, quote, confidence, page)
          SELECT $1, n.* FROM unnest($2::uuid[], $3::int[], $4::uuid[], $5::int[], $6::int[], $7::int[], $8::int[],
-                                    $9::text[], $10::real[]) AS n",
+                                    $9::text[], $10::real[], $11::int[]) AS n",
     )
     .bind(owner)
     .bind(rows.iter().map(|m| documents[m.document].document_id).collect::<Vec<_>>())
@@ -247,6 +247,7 @@ async fn insert_mentions(
     .bind(rows.iter().map(|m| m.sentence.1).collect::<Vec<_>>())
     .bind(rows.iter().map(|m| m.quote.as_str()).collect::<Vec<_>>())
     .bind(rows.iter().map(|m| m.confidence).collect::<Vec<_>>())
+    .bind(rows.iter().map(|m| m.page).collect::<Vec<_>>())
     .execute(&mut **scope)
     .await?;
     Ok(())
@@ -265,9 +266,9 @@ async fn insert_evidence(
     }
     sqlx::query(
         "INSERT INTO relationship_evidence (owner_id, document_id, revision, relationship_id, start_offset, end_offset,
-             head_start, head_end, tail_start, tail_end, quote, confidence)
+             head_start, head_end, tail_start, tail_end, quote, confidence, page)
          SELECT $1, n.* FROM unnest($2::uuid[], $3::int[], $4::uuid[], $5::int[], $6::int[], $7::int[], $8::int[],
-                                    $9::int[], $10::int[], $11::text[], $12::real[]) AS n",
+                                    $9::int[], $10::int[], $11::text[], $12::real[], $13::int[]) AS n",
     )
     .bind(owner)
     .bind(rows.iter().map(|e| documents[e.document].document_id).collect::<Vec<_>>())
@@ -281,6 +282,7 @@ async fn insert_evidence(
     .bind(rows.iter().map(|e| e.tail.1).collect::<Vec<_>>())
     .bind(rows.iter().map(|e| e.quote.as_str()).collect::<Vec<_>>())
     .bind(rows.iter().map(|e| e.confidence).collect::<Vec<_>>())
+    .bind(rows.iter().map(|e| e.page).collect::<Vec<_>>())
     .execute(&mut **scope)
     .await?;
     Ok(())

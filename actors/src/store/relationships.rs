@@ -49,6 +49,7 @@ impl FromRow<'_, PgRow> for RelationshipEvidence {
             head: TextSpan { start: row.try_get("head_start")?, end: row.try_get("head_end")? },
             tail: TextSpan { start: row.try_get("tail_start")?, end: row.try_get("tail_end")? },
             confidence: f64::from(row.try_get::<f32, _>("confidence")?),
+            page: row.try_get("page")?,
         })
     }
 }
@@ -131,7 +132,7 @@ pub(crate) async fn evidence(
 ) -> StoreResult<Vec<RelationshipEvidence>> {
     Ok(sqlx::query_as(
         "SELECT document_id, revision, start_offset, end_offset, quote, head_start, head_end, tail_start, tail_end,
-                confidence
+                confidence, page
          FROM relationship_evidence
          WHERE relationship_id = $1 AND relationship_id BETWEEN (SELECT $1) AND (SELECT $1)
          ORDER BY document_id DESC, start_offset, head_start, tail_start, revision OFFSET $2 LIMIT $3",

@@ -23,6 +23,10 @@ pub struct PreparedDocument {
     pub title: Option<String>,
     /// The plain text that all offsets refer to.
     pub text: String,
+    /// Where its pages begin, in Unicode scalar values; empty when it has none.
+    pub pages: Vec<i32>,
+    /// What its owner should know of how it became text.
+    pub notes: Vec<String>,
     /// SHA-256 of the content as it was submitted.
     pub content_hash: [u8; 32],
     /// Its size in bytes.
@@ -50,8 +54,8 @@ pub struct PreparedDocument {
 impl PreparedDocument {
     /// The hash under which the same content is recognised.
     #[must_use]
-    pub fn hash(content: &str) -> [u8; 32] {
-        Sha256::digest(content.as_bytes()).into()
+    pub fn hash(content: &[u8]) -> [u8; 32] {
+        Sha256::digest(content).into()
     }
 }
 
@@ -177,7 +181,8 @@ async fn insert(
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
              ON CONFLICT (owner_id, content_hash) DO NOTHING RETURNING id
          ), r AS (
-             INSERT INTO document_revisions (document_id, revision, owner_id, content) SELECT id, 1, $2, $12 FROM d
+             INSERT INTO document_revisions (document_id, revision, owner_id, content, pages, notes)
+             SELECT id, 1, $2, $12, $17, $18 FROM d
          )
          INSERT INTO jobs (id, owner_id, document_id, revision, priority, options, max_attempts, traceparent,
                            size_bytes)
@@ -199,6 +204,8 @@ async fn insert(
     .bind(Json(&document.options))
     .bind(MAX_ATTEMPTS)
     .bind(&document.traceparent)
+    .bind(&document.pages)
+    .bind(&document.notes)
     .execute(&mut **scope)
     .await?;
     Ok((done.rows_affected() > 0).then_some((document_id, job_id)))

@@ -53,7 +53,7 @@ pub(super) fn to_plain_text(content: &str) -> PlainText {
         out.verbatim(&html::to_plain_text(&raw_html).text);
     }
     let title = if let Heading::Found(words) = title { Some(words) } else { None };
-    PlainText { text: out.text, title }
+    PlainText { text: out.text, title, ..PlainText::default() }
 }
 
 /// The first heading that has words.
@@ -82,7 +82,7 @@ fn open(tag: &Tag<'_>, out: &mut TextBuilder) {
         | Tag::Item
         | Tag::Table(_) => out.block(),
         Tag::TableRow | Tag::TableHead => out.line(),
-        Tag::TableCell => out.space(),
+        Tag::TableCell => out.cell(),
         _ => {}
     }
 }

@@ -25,7 +25,9 @@ fn document() -> ReadDocument {
         text: text.into(),
         source: None,
         source_type: "article".into(),
-        notes: Vec::new(),
+        language: None,
+        pages: vec![],
+        notes: vec![],
         cost: None,
         extraction: Extraction {
             extractor: "hand".into(),
@@ -109,4 +111,29 @@ fn the_order_of_documents_does_not_show() {
     assert_eq!(forth.relationships, back.relationships);
     assert_eq!(forth.entities[0].1.name, "ACMÉ");
     assert_eq!(forth.entities[0].1.source.as_deref(), Some("first"));
+}
+
+#[test]
+fn spans_know_the_page_that_they_begin_on() {
+    // The second page is empty.
+    let document = ReadDocument { pages: vec![0, 12, 12, 18], ..document() };
+    let gain = merge(&[&document]);
+    assert_eq!(gain.mentions.iter().map(|m| m.page).collect::<Vec<_>>(), [Some(1), Some(3), Some(4)]);
+    assert_eq!(gain.evidence[0].page, Some(1));
+    let without = ReadDocument { pages: vec![], ..document };
+    assert_eq!(merge(&[&without]).mentions[0].page, None);
+}
+
+#[test]
+fn a_job_tells_its_language_and_what_follows_from_it() {
+    let mut document = ReadDocument { language: Some("de".into()), notes: vec!["noted".into()], ..document() };
+    let result = |document: &ReadDocument| merge(&[document]).results[0].clone();
+    // An extractor that nothing is known of knows all languages.
+    assert_eq!(result(&document).notes, ["noted"]);
+    document.extraction.extractor = "builtin".into();
+    let told = result(&document);
+    assert_eq!(told.language.as_deref(), Some("de"));
+    assert!(told.notes[1].contains("German"), "{:?}", told.notes);
+    document.language = Some("en-GB".into());
+    assert_eq!(result(&document).notes, ["noted"]);
 }
