@@ -4,6 +4,8 @@
 //! is as good as another. All names are looked for at once (Aho-Corasick, leftmost and longest), in time linear in the
 //! text.
 
+mod find;
+
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};

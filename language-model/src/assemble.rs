@@ -1,12 +1,15 @@
 //! Putting together what holds of all passages: one entity for all that name it, each fact once, whichever passages the
 //! text was cut into and in whatever order they were answered.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
 use kgl_extraction::{Entity, Extraction, Mention, Relation, Span};
-use serde_json::Map;
 
-use crate::claims::{Checked, CheckedRelationship, Dropped, reason};
+use crate::{
+    claims::{Checked, CheckedRelationship, Dropped, reason},
+    groups::{Group, group},
+    listed::Listed,
+};
 
 /// The most sentences that the proof of one relationship may have: the quote's own, and those back to where its names
 /// stand, when the quote itself says "she".
@@ -16,22 +19,15 @@ const MAX_EVIDENCE_SENTENCES: usize = 4;
 const SYMMETRIC: [&str; 6] =
     ["spouse_of", "sibling_of", "partners_with", "competes_with", "collaborates_with", "related_to"];
 
-/// An entity of the whole text.
-#[derive(Default)]
-struct Group {
-    /// The type with the most confidence behind it, passage by passage.
-    votes: BTreeMap<String, f64>,
-    /// Forms of its name by key, with how they stand in the text.
-    forms: BTreeMap<String, String>,
-    /// The fullest of the main forms.
-    name: String,
-    places: BTreeSet<Span>,
-    confidence: f64,
-}
-
 /// Makes one result of what holds of the passages, which are in the order of the text.
-pub(crate) fn assemble(passages: &[Checked], text: &str, sentences: &[Span], dropped: &mut Dropped) -> Extraction {
-    let (groups, group_of) = group(passages);
+pub(crate) fn assemble(
+    passages: &[Checked],
+    listed: &Listed,
+    text: &str,
+    sentences: &[Span],
+    dropped: &mut Dropped,
+) -> Extraction {
+    let (groups, group_of) = group(passages, listed);
     let (entities, mentions, entity_of) = place(&groups, text, sentences);
     let mut relations = Vec::new();
     for (number, passage) in passages.iter().enumerate() {
@@ -57,85 +53,22 @@ pub(crate) fn assemble(passages: &[Checked], text: &str, sentences: &[Span], dro
     }
 }
 
-/// Which claims of which passages are of one entity: those with the same name, and those whose name is an alias that
-/// nobody else of the text bears. Answers the groups and, for each passage's entities, their group.
-fn group(passages: &[Checked]) -> (Vec<Group>, Vec<Vec<usize>>) {
-    let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
-    for entity in passages.iter().flat_map(|passage| &passage.entities) {
-        let next = by_name.len();
-        by_name.entry(&entity.forms[0].key).or_insert(next);
-    }
-    // Who is said to be called so, besides those whose main name it is.
-    let mut bearers: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
-    for entity in passages.iter().flat_map(|passage| &passage.entities) {
-        for form in &entity.forms[1..] {
-            bearers.entry(&form.key).or_default().insert(by_name[entity.forms[0].key.as_str()]);
-        }
-    }
-    let mut joined: Vec<usize> = (0..by_name.len()).collect();
-    for (alias, bearers) in &bearers {
-        if let (Some(short), [full]) = (by_name.get(alias), bearers.iter().copied().collect::<Vec<_>>().as_slice()) {
-            let (a, b) = (root(&joined, *short), root(&joined, *full));
-            joined[a.max(b)] = a.min(b);
-        }
-    }
-    let mut numbers: HashMap<usize, usize> = HashMap::new();
-    let mut groups: Vec<Group> = Vec::new();
-    let mut group_of = Vec::new();
-    for passage in passages {
-        let places = passage.entities.iter().map(|entity| {
-            let main = &entity.forms[0];
-            let next = numbers.len();
-            let number = *numbers.entry(root(&joined, by_name[main.key.as_str()])).or_insert(next);
-            if number == groups.len() {
-                groups.push(Group::default());
-            }
-            let group = &mut groups[number];
-            *group.votes.entry(entity.entity_type.clone()).or_default() += entity.confidence;
-            group.confidence = group.confidence.max(entity.confidence);
-            if main.text.chars().count() > group.name.chars().count() {
-                group.name.clone_from(&main.text);
-            }
-            for (at, form) in entity.forms.iter().enumerate() {
-                // Two that are called the same besides: nobody knows which of them is meant.
-                let shared = bearers.get(form.key.as_str()).is_some_and(|all| distinct(all, &joined) > 1);
-                if at == 0 || !shared {
-                    group.forms.entry(form.key.clone()).or_insert_with(|| form.text.clone());
-                    group.places.extend(&form.places);
-                }
-            }
-            number
-        });
-        group_of.push(places.collect());
-    }
-    (groups, group_of)
-}
-
-fn root(joined: &[usize], mut at: usize) -> usize {
-    while joined[at] != at {
-        at = joined[at];
-    }
-    at
-}
-
-fn distinct(bearers: &BTreeSet<usize>, joined: &[usize]) -> usize {
-    bearers.iter().map(|bearer| root(joined, *bearer)).collect::<BTreeSet<_>>().len()
-}
-
-/// Gives each stretch of the text to one entity, the longest name first, and orders entities by their first mention.
+/// Gives each stretch of the text to one entity, what is listed first, then the longest name, and orders entities by their first mention.
 /// Answers, for each group, the entity that it became; none if others took all its places.
 fn place(groups: &[Group], text: &str, sentences: &[Span]) -> (Vec<Entity>, Vec<Mention>, Vec<Option<usize>>) {
-    let mut all: Vec<(Span, usize)> = groups
-        .iter()
-        .enumerate()
-        .flat_map(|(number, group)| group.places.iter().map(move |span| (*span, number)))
-        .collect();
-    all.sort_by(|(a, one), (b, two)| {
+    let mut all: Vec<(bool, Span, usize)> = Vec::new();
+    for (number, group) in groups.iter().enumerate() {
+        let listed = group.listed.map_or(&[][..], |listed| &listed.places);
+        all.extend(listed.iter().map(|span| (false, *span, number)));
+        all.extend(group.places.iter().map(|span| (true, *span, number)));
+    }
+    all.sort_by(|(a_found, a, one), (b_found, b, two)| {
         let sure = groups[*two].confidence.total_cmp(&groups[*one].confidence);
-        b.len().cmp(&a.len()).then(a.start.cmp(&b.start)).then(sure).then(one.cmp(two))
+        let longest = b.len().cmp(&a.len()).then(a.start.cmp(&b.start));
+        a_found.cmp(b_found).then(longest).then(sure).then(one.cmp(two))
     });
     let mut taken: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
-    for (span, group) in all {
+    for (_, span, group) in all {
         let before = taken.range(..span.end).next_back();
         if before.is_none_or(|(_, (end, _))| *end <= span.start) {
             taken.insert(span.start, (span.end, group));
@@ -146,7 +79,7 @@ fn place(groups: &[Group], text: &str, sentences: &[Span]) -> (Vec<Entity>, Vec<
     let mut cut = Cutting::new(text);
     for (start, (end, group)) in taken {
         let entity = *entity_of[group].get_or_insert_with(|| {
-            entities.push(entity(&groups[group]));
+            entities.push(Entity::from(&groups[group]));
             entities.len() - 1
         });
         let span = Span::new(start, end);
@@ -159,18 +92,6 @@ fn place(groups: &[Group], text: &str, sentences: &[Span]) -> (Vec<Entity>, Vec<
         });
     }
     (entities, mentions, entity_of)
-}
-
-fn entity(group: &Group) -> Entity {
-    let mut votes: Vec<(&String, &f64)> = group.votes.iter().collect();
-    votes.sort_by(|(a, one), (b, two)| two.total_cmp(one).then(a.cmp(b)));
-    Entity {
-        name: group.name.clone(),
-        entity_type: votes.first().map_or_else(String::new, |(name, _)| (*name).clone()),
-        aliases: group.forms.values().filter(|form| **form != group.name).cloned().collect(),
-        confidence: group.confidence,
-        metadata: Map::new(),
-    }
 }
 
 /// Cuts a text at spans that follow one another, in one walk.

@@ -8,8 +8,18 @@ use crate::{answer, claims::check, schema::AnswerSchema};
 
 /// The result of these answers, each about the sentences of its range.
 fn assembled(text: &str, answers: &[(std::ops::Range<usize>, Value)]) -> (Extraction, Dropped) {
+    assembled_for(text, answers, &ExtractOptions::default())
+}
+
+/// The same for a caller with wishes.
+fn assembled_for(
+    text: &str,
+    answers: &[(std::ops::Range<usize>, Value)],
+    options: &ExtractOptions,
+) -> (Extraction, Dropped) {
     let sentences = kgl_extraction::sentences(text);
-    let schema = AnswerSchema::of(&ExtractOptions::default());
+    let schema = AnswerSchema::of(options);
+    let listed = Listed::find(text, options, &schema).expect("a list that can be searched for");
     let mut dropped = Dropped::new();
     let cut = |start: usize, end: usize| text.chars().skip(start).take(end - start).collect::<String>();
     let checked: Vec<Checked> = answers
@@ -17,10 +27,10 @@ fn assembled(text: &str, answers: &[(std::ops::Range<usize>, Value)]) -> (Extrac
         .map(|(range, content)| {
             let (start, end) = (sentences[range.start].start, sentences[range.end - 1].end);
             let answer = answer::parse(&content.to_string()).expect("an answer");
-            check(&answer, &cut(start, end), start, &schema, &mut dropped)
+            check(&answer, &cut(start, end), start, &schema, &listed, &mut dropped)
         })
         .collect();
-    let found = assemble(&checked, text, &sentences, &mut dropped);
+    let found = assemble(&checked, &listed, text, &sentences, &mut dropped);
     for mention in &found.mentions {
         assert_eq!(cut(mention.span.start, mention.span.end), mention.text);
     }
@@ -120,4 +130,33 @@ fn claims_that_turn_out_to_be_of_one_entity_are_no_relationship() {
     });
     let (found, dropped) = assembled(CURIE, &[(0..3, first), (0..5, second)]);
     assert_eq!((found.relations.len(), dropped), (0, Dropped::from([(reason::SELF, 1)])));
+}
+
+#[test]
+fn listed_names_stand_over_what_the_model_finds_and_relationships_lead_to_them() {
+    let text = "Marie Curie works for NYU Langone. NYU Langone is in New York. Curie met Bob.";
+    let gazetteer = json!([
+        { "name": "NYU Langone Health", "type": "hospital", "id": "h1", "aliases": ["NYU Langone"] },
+        { "name": "Bob", "type": "person" },
+        { "name": "Nobody", "type": "person" },
+    ]);
+    let options: ExtractOptions = serde_json::from_value(json!({ "gazetteer": gazetteer })).expect("options");
+    let answer = json!({
+        "entities": [entity("Marie Curie", "person", &["Curie"], 0.9), entity("NYU", "organization", &[], 0.9)],
+        "relationships": [said("Marie Curie", "works_for", "NYU Langone", "Marie Curie works for NYU Langone.", 0.8)]
+    });
+    let (found, dropped) = assembled_for(text, &[(0..3, answer)], &options);
+    assert_eq!(dropped, Dropped::new());
+    let names: Vec<_> = found.entities.iter().map(|e| (e.name.as_str(), e.entity_type.as_str())).collect();
+    assert_eq!(names, [("Marie Curie", "person"), ("NYU Langone Health", "hospital"), ("Bob", "person")]);
+    let hospital = &found.entities[1];
+    assert_eq!(
+        (&hospital.aliases[..], &hospital.metadata["gazetteer_id"]),
+        (&["NYU Langone".to_owned()][..], &json!("h1"))
+    );
+    assert_eq!(found.mentions.iter().filter(|mention| mention.entity == 1).count(), 2);
+    assert_eq!((found.relations.len(), found.relations[0].tail), (1, 1));
+    let people = ExtractOptions { entity_types: Some(vec!["person".into()]), ..options };
+    let (found, _) = assembled_for(text, &[(0..3, json!({ "entities": [] }))], &people);
+    assert_eq!(found.entities.iter().map(|e| e.name.as_str()).collect::<Vec<_>>(), ["Bob"]);
 }

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use kgl_extraction::{Span, name_key};
+use kgl_extraction::{GAZETTEER_CONFIDENCE, Span, name_key};
 
 use crate::{
     answer::{Answer, ClaimedEntity},
+    listed::Listed,
     quotes::Quotable,
     schema::AnswerSchema,
 };
@@ -109,12 +110,14 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Checks an answer about the passage `text`, which begins after `start` scalar values of the whole text.
+/// Checks an answer about the passage `text`, which begins after `start` scalar values of the whole text. `listed` are the
+/// caller's own names in it, which a relationship may lead to although the model does not list them.
 pub(crate) fn check(
     answer: &Answer,
     text: &str,
     start: usize,
     schema: &AnswerSchema,
+    listed: &Listed,
     dropped: &mut Dropped,
 ) -> Checked {
     let mut drop = |reason: &'static str, claims: usize| {
@@ -143,13 +146,20 @@ pub(crate) fn check(
             drop(reason::NOT_IN_TEXT, 1);
             continue;
         }
-        let end = |name: &str| by_name.get(&name_key(name)).copied();
+        let mut end = |name: &str| {
+            let key = name_key(name);
+            by_name.get(&key).copied().or_else(|| {
+                checked.entities.push(listed_entity(name, &key, listed, &place)?);
+                by_name.insert(key, checked.entities.len() - 1);
+                Some(checked.entities.len() - 1)
+            })
+        };
         match (end(&claim.head), end(&claim.tail)) {
             (Some(head), Some(tail)) if head == tail => drop(reason::SELF, 1),
             (Some(head), Some(tail)) => checked.relationships.push(CheckedRelationship {
                 head,
                 tail,
-                relationship_type: claim.relationship_type.clone(),
+                relationship_type: schema.our_relationship_type(&claim.relationship_type).to_owned(),
                 confidence: claim.confidence,
                 quotes,
                 open: schema.is_open(&claim.relationship_type),
@@ -179,7 +189,15 @@ fn check_entity(
             forms.push(form);
         }
     }
-    Ok(CheckedEntity { entity_type: claim.entity_type.clone(), confidence: claim.confidence, forms })
+    let entity_type = schema.our_entity_type(&claim.entity_type).to_owned();
+    Ok(CheckedEntity { entity_type, confidence: claim.confidence, forms })
+}
+
+/// A listed name that the passage holds, as an entity of the answer.
+fn listed_entity(name: &str, key: &str, listed: &Listed, place: &Place<'_>) -> Option<CheckedEntity> {
+    let entity = &listed.entities[listed.named(key)?];
+    let forms = vec![place.form(name)?];
+    Some(CheckedEntity { entity_type: entity.entity_type.clone(), confidence: GAZETTEER_CONFIDENCE, forms })
 }
 
 /// Adds an entity, or what is new of it where the model lists it twice. Of two types the surer stays.
@@ -280,7 +298,7 @@ mod tests {
         let answer = answer::parse(&content).expect("an answer");
         let mut dropped = Dropped::new();
         let schema = AnswerSchema::of(&ExtractOptions::default());
-        (check(&answer, TEXT, 100, &schema, &mut dropped), dropped)
+        (check(&answer, TEXT, 100, &schema, &Listed::default(), &mut dropped), dropped)
     }
 
     fn at(span: Span) -> String {

@@ -27,6 +27,8 @@ mod cost;
 mod dialect;
 mod endpoint;
 mod gate;
+mod groups;
+mod listed;
 mod model;
 mod observer;
 mod passages;
@@ -35,6 +37,7 @@ mod quotes;
 mod reply;
 mod schema;
 mod settings;
+mod trouble;
 
 pub use cache::{KeptAnswer, MemoryCache, PassageCache, PassageKey};
 pub use cost::{Cost, Money, Prices, Usage};

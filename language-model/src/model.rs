@@ -16,13 +16,15 @@ use crate::{
     cache::{KeptAnswer, MemoryCache, PassageCache, PassageKey},
     claims::{self, Checked, Dropped},
     cost::{Cost, Ledger, estimated_tokens},
-    endpoint::{Endpoint, Said, Trouble},
+    endpoint::{Endpoint, Said},
     gate::Stop,
+    listed::Listed,
     observer::{Observer, Outcome},
     passages::{Cutter, Passage},
     prompt::{self, PROMPT_VERSION},
     schema::AnswerSchema,
     settings::Settings,
+    trouble::Trouble,
 };
 
 /// How often whoever reads is asked whether to go on while the endpoint thinks.
@@ -93,10 +95,12 @@ impl LanguageModel {
         if text.len() > MAX_TEXT_BYTES {
             return Err(ExtractError::TooLong { bytes: text.len(), limit: MAX_TEXT_BYTES });
         }
-        // The types are the schema's business. A threshold that is none is found out before anything is paid for.
-        let threshold = ExtractOptions { confidence_threshold: options.confidence_threshold, ..Default::default() };
-        kgl_extraction::keep_wanted(&threshold, &mut Extraction::default())?;
         let schema = AnswerSchema::of(options);
+        // The types are the schema's business. Wishes that make no sense are found out before anything is paid for.
+        let wishes =
+            ExtractOptions { entity_types: None, relationship_types: None, gazetteer: None, ..options.clone() };
+        kgl_extraction::keep_wanted(&wishes, &mut Extraction::default())?;
+        let listed = Listed::find(text, options, &schema)?;
         let cutter = Cutter::new(text);
         let settings = self.endpoint.settings();
         let ledger = Ledger::new(settings.prices, settings.budget_per_job, settings.max_tokens_per_job);
@@ -118,10 +122,17 @@ impl LanguageModel {
             }
             return Err(error);
         }
-        Ok(self.report(&mut reading, text, &threshold, cost))
+        Ok(self.report(&mut reading, text, &listed, &wishes, cost))
     }
 
-    fn report(&self, reading: &mut Reading<'_>, text: &str, threshold: &ExtractOptions, cost: Cost) -> Report {
+    fn report(
+        &self,
+        reading: &mut Reading<'_>,
+        text: &str,
+        listed: &Listed,
+        wishes: &ExtractOptions,
+        cost: Cost,
+    ) -> Report {
         let mut dropped = Dropped::new();
         reading.answers.sort_by_key(|(passage, _)| (passage.sentences.start, passage.sentences.end));
         let cutter = reading.cutter;
@@ -131,12 +142,19 @@ impl LanguageModel {
             .filter_map(|(passage, content)| {
                 // What is kept was an answer when it came.
                 let answer = answer::parse(content).ok()?;
-                Some(claims::check(&answer, cutter.text_of(passage), passage.start, &reading.schema, &mut dropped))
+                Some(claims::check(
+                    &answer,
+                    cutter.text_of(passage),
+                    passage.start,
+                    &reading.schema,
+                    listed,
+                    &mut dropped,
+                ))
             })
             .collect();
-        let mut extraction = assemble(&checked, text, cutter.sentences(), &mut dropped);
-        // The threshold is one; that was checked.
-        let _ = kgl_extraction::keep_wanted(threshold, &mut extraction);
+        let mut extraction = assemble(&checked, listed, text, cutter.sentences(), &mut dropped);
+        // They make sense; that was checked.
+        let _ = kgl_extraction::keep_wanted(wishes, &mut extraction);
         extraction.extractor = self.name().to_owned();
         extraction.version = self.version().to_owned();
         for (reason, claims) in &dropped {

@@ -1,6 +1,8 @@
 //! Which types the model may answer with, and the JSON Schema that says so.
 
-use kgl_extraction::ExtractOptions;
+use std::collections::BTreeMap;
+
+use kgl_extraction::{ExtractOptions, Synonyms};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -66,33 +68,48 @@ pub(crate) struct AnswerSchema {
     entity_types: Vec<String>,
     /// None where any will do that the text itself suggests.
     relationship_types: Option<Vec<String>>,
+    /// What the caller calls our types: the model is asked in the caller's words.
+    synonyms: Synonyms,
 }
 
 impl AnswerSchema {
     /// What these options ask for.
     pub(crate) fn of(options: &ExtractOptions) -> Self {
-        let own = |names: &[String]| {
-            let mut own: Vec<String> = Vec::new();
-            for name in names.iter().map(|name| type_name(name)).filter(|name| !name.is_empty()) {
+        let synonyms = options.synonyms.clone().unwrap_or_default();
+        let asked = |names: &mut dyn Iterator<Item = &str>, synonyms: &BTreeMap<String, String>| {
+            let mut asked: Vec<String> = Vec::new();
+            for name in names.map(type_name).filter(|name| !name.is_empty()) {
                 let name = if name == "funding_amount" { "money".to_owned() } else { name };
-                if !own.contains(&name) {
-                    own.push(name);
+                let name = synonyms.get(&name).cloned().unwrap_or(name);
+                if !asked.contains(&name) {
+                    asked.push(name);
                 }
             }
-            own
+            asked
         };
-        let usual = || RELATIONSHIP_TYPES.iter().map(|(name, _)| (*name).to_owned()).collect();
-        Self {
-            entity_types: match &options.entity_types {
-                Some(names) => own(names),
-                None => ENTITY_TYPES.map(str::to_owned).to_vec(),
-            },
-            relationship_types: match (&options.relationship_types, options.open_relations) {
-                (Some(names), _) => Some(own(names)),
-                (None, Some(true)) => None,
-                (None, _) => Some(usual()),
-            },
-        }
+        let entity_types = match &options.entity_types {
+            Some(names) => asked(&mut names.iter().map(String::as_str), &synonyms.entity_types),
+            None => asked(&mut ENTITY_TYPES.into_iter(), &synonyms.entity_types),
+        };
+        let relationship_types = match (&options.relationship_types, options.open_relations) {
+            (Some(names), _) => Some(asked(&mut names.iter().map(String::as_str), &synonyms.relationship_types)),
+            (None, Some(true)) => None,
+            (None, _) => {
+                let mut usual = RELATIONSHIP_TYPES.iter().map(|(name, _)| *name);
+                Some(asked(&mut usual, &synonyms.relationship_types))
+            }
+        };
+        Self { entity_types, relationship_types, synonyms }
+    }
+
+    /// Our name of an entity type that the caller calls something else.
+    pub(crate) fn our_entity_type<'a>(&'a self, name: &'a str) -> &'a str {
+        ours(&self.synonyms.entity_types, name)
+    }
+
+    /// Our name of a relationship type.
+    pub(crate) fn our_relationship_type<'a>(&'a self, name: &'a str) -> &'a str {
+        ours(&self.synonyms.relationship_types, name)
     }
 
     /// Whether nothing is asked for.
@@ -104,31 +121,40 @@ impl AnswerSchema {
         &self.entity_types
     }
 
-    pub(crate) fn allows_entity(&self, entity_type: &str) -> bool {
-        self.entity_types.iter().any(|allowed| allowed == entity_type)
+    /// Whether an entity type was asked for, by the caller's name or by ours.
+    pub(crate) fn allows_entity(&self, name: &str) -> bool {
+        let theirs = self.synonyms.entity_types.get(name).map_or(name, String::as_str);
+        self.entity_types.iter().any(|allowed| allowed == theirs)
     }
 
-    pub(crate) fn allows_relationship(&self, relationship_type: &str) -> bool {
+    /// Whether a relationship type was asked for, by the caller's name or by ours.
+    pub(crate) fn allows_relationship(&self, name: &str) -> bool {
+        let theirs = self.synonyms.relationship_types.get(name).map_or(name, String::as_str);
         match &self.relationship_types {
-            Some(allowed) => allowed.iter().any(|allowed| allowed == relationship_type),
-            None => !relationship_type.is_empty(),
+            Some(allowed) => allowed.iter().any(|allowed| allowed == theirs),
+            None => !name.is_empty(),
         }
     }
 
     /// Whether a relationship is the text's own, beside the known ones.
-    pub(crate) fn is_open(&self, relationship_type: &str) -> bool {
-        self.relationship_types.is_none() && !RELATIONSHIP_TYPES.iter().any(|(known, _)| *known == relationship_type)
+    pub(crate) fn is_open(&self, name: &str) -> bool {
+        let ours = self.our_relationship_type(name);
+        self.relationship_types.is_none() && !RELATIONSHIP_TYPES.iter().any(|(known, _)| *known == ours)
     }
 
     /// The relationship types with what is known of them, a line each; none where there are no bounds to tell.
     pub(crate) fn relationship_lines(&self) -> String {
-        let line = |name: &str| match RELATIONSHIP_TYPES.iter().find(|(known, _)| *known == name) {
-            Some((_, ends)) => format!("- {name}: {ends}\n"),
-            None => format!("- {name}\n"),
+        let line = |name: &str| {
+            let ours = self.our_relationship_type(name);
+            match RELATIONSHIP_TYPES.iter().find(|(known, _)| *known == ours) {
+                Some((_, ends)) => format!("- {name}: {ends}\n"),
+                None => format!("- {name}\n"),
+            }
         };
+        let theirs = |name: &'static str| self.synonyms.relationship_types.get(name).map_or(name, String::as_str);
         match &self.relationship_types {
             Some(names) => names.iter().map(|name| line(name)).collect(),
-            None => RELATIONSHIP_TYPES.iter().map(|(name, _)| line(name)).collect(),
+            None => RELATIONSHIP_TYPES.iter().map(|(name, _)| line(theirs(name))).collect(),
         }
     }
 
@@ -174,6 +200,10 @@ impl AnswerSchema {
     }
 }
 
+fn ours<'a>(synonyms: &'a BTreeMap<String, String>, name: &'a str) -> &'a str {
+    synonyms.iter().find(|(_, theirs)| *theirs == name).map_or(name, |(ours, _)| ours)
+}
+
 /// A type's name as the graph keeps it: lower case, with underscores. Of "Works for" it makes `works_for`.
 pub(crate) fn type_name(name: &str) -> String {
     let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
@@ -203,6 +233,26 @@ mod tests {
         assert!(schema.allows_entity("space_probe") && !schema.allows_entity("date"));
         assert!(schema.allows_relationship("works_for") && !schema.allows_relationship("leads"));
         assert_ne!(schema.hash(), AnswerSchema::of(&ExtractOptions::default()).hash());
+    }
+
+    #[test]
+    fn the_model_is_asked_in_the_callers_words() {
+        let synonyms: Synonyms = serde_json::from_value(json!({
+            "entity_types": { "organization": "company" }, "relationship_types": { "works_for": "employed_by" }
+        }))
+        .expect("synonyms");
+        let options = ExtractOptions { synonyms: Some(synonyms), ..ExtractOptions::default() };
+        let schema = AnswerSchema::of(&options);
+        assert!(schema.entity_types().contains(&"company".to_owned()));
+        assert!(!schema.entity_types().contains(&"organization".to_owned()));
+        assert!(schema.allows_entity("company") && schema.allows_entity("organization"));
+        assert_eq!(
+            (schema.our_entity_type("company"), schema.our_relationship_type("employed_by")),
+            ("organization", "works_for")
+        );
+        assert!(schema.relationship_lines().contains("- employed_by: person → organization"));
+        let named = ExtractOptions { entity_types: strings(&["company", "organization"]), ..options };
+        assert_eq!(AnswerSchema::of(&named).entity_types(), ["company"]);
     }
 
     #[test]

@@ -100,6 +100,31 @@ fn the_callers_types_are_asked_for_and_others_dropped() {
 }
 
 #[test]
+fn the_callers_own_words_names_and_thresholds_hold_for_a_language_model_too() {
+    let said = json!({
+        "entities": [{ "name": "Ada Lovelace", "type": "person", "confidence": 0.9 },
+                     { "name": "Acme Corp", "type": "company", "confidence": 0.9 },
+                     { "name": "Grace Hopper", "type": "person", "confidence": 0.6 }],
+        "relationships": [{ "head": "Ada Lovelace", "type": "employed_by", "tail": "Acme Corp", "confidence": 0.8,
+                            "quote": "Ada Lovelace works for Acme Corp." }]
+    });
+    let endpoint = Endpoint::start([Act::Say(said.to_string())]);
+    let options: ExtractOptions = serde_json::from_value(json!({
+        "entity_types": ["person", "company", "navy"], "thresholds": { "entity_types": { "person": 0.7 } },
+        "synonyms": { "entity_types": { "organization": "company" }, "relationship_types": { "works_for": "employed_by" } },
+        "gazetteer": [{ "name": "U.S. Navy", "type": "navy", "id": "n", "aliases": ["the Navy"] }],
+    }))
+    .expect("options");
+    let found = model(settings(&endpoint)).extract(TEXT, &options, &Unwatched).expect("it reads");
+    let schema = endpoint.seen()[0].body["response_format"]["json_schema"]["schema"]["properties"].clone();
+    assert_eq!(schema["entities"]["items"]["properties"]["type"]["enum"], json!(["person", "company", "navy"]));
+    let entities: Vec<_> = found.entities.iter().map(|e| (e.name.as_str(), e.entity_type.as_str())).collect();
+    assert_eq!(entities, [("Ada Lovelace", "person"), ("Acme Corp", "company"), ("U.S. Navy", "navy")]);
+    assert_eq!(found.entities[2].metadata["gazetteer_id"], json!("n"));
+    assert_eq!(found.relations[0].relation_type, "employed_by");
+}
+
+#[test]
 fn claims_that_the_text_does_not_bear_out_are_dropped_and_counted() {
     let said = json!({
         "entities": [{ "name": "Ada Lovelace", "type": "person" }, { "name": "Acme Corp", "type": "organization" },
