@@ -45,9 +45,9 @@ fmt: ## Format the code
 	@$(CARGO) fmt --all
 
 .PHONY: train
-train: setup ## Train the extractor's weights anew: make train DATA=<texts> RESOURCES=<lists> (see extraction/README.md)
-	@test -n "$(DATA)" -a -n "$(RESOURCES)" || { echo 'train: name both folders: make train DATA=<texts> RESOURCES=<lists>' >&2; exit 2; }
-	@$(CARGO) run --release -p kgl-extraction --bin kgl-train -- "$(DATA)" "$(RESOURCES)" extraction/weights
+train: setup ## Train the extractor's models anew: make train DATA=<texts> (an hour; see docs/models.md)
+	@test -n "$(DATA)" || { echo 'train: name the folder of the texts: make train DATA=<texts>' >&2; exit 2; }
+	@bash extraction/training/run.sh "$(DATA)"
 
 .PHONY: clean-data
 clean-data: ## Delete ./data: the embedded database, all documents and secrets

@@ -1,16 +1,17 @@
-//! From drafts to what is handed back: character offsets, and one relation for each statement of a sentence.
+//! From drafts to what is handed back: character offsets, and a relation for each statement of a sentence.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::clusters::Clusters;
 use crate::draft::{Anaphor, Argument, DraftMention, DraftRelation, ReadSentence};
 use crate::extraction::{Extraction, Mention, Relation, Span};
 
-/// Relations below this calibrated probability are not shown.
-pub(crate) const LEAST_RELATION: f64 = 0.5;
+/// Relations that a pronoun takes part in are shown from here: two guesses must be right for them.
+const LEAST_LED: f64 = 0.5;
 
-/// Puts together what the stages found. Extractor and version are left empty.
+/// Puts together what the stages found; relations less sure than `least` are left out. Extractor and version are left
+/// empty.
 pub(crate) fn assemble(
     text: &str,
     sentences: &[ReadSentence],
@@ -18,6 +19,7 @@ pub(crate) fn assemble(
     anaphors: &[Anaphor],
     drafts: Vec<DraftRelation>,
     clusters: Clusters,
+    least: f64,
 ) -> Extraction {
     let ends = Ends { sentences, mentions, anaphors };
     let shown = mentions.iter().zip(&clusters.entity_of).map(|(mention, &entity)| Mention {
@@ -28,7 +30,7 @@ pub(crate) fn assemble(
         text: sentences[mention.sentence].text(text, mention.start, mention.end).to_owned(),
     });
     let mentions = shown.collect();
-    let mut relations = choose(&ends, &clusters, drafts);
+    let mut relations = choose(&ends, &clusters, drafts, least);
     keep_surest(&mut relations);
     let places = sentences.iter().map(|s| &s.place);
     Extraction {
@@ -69,8 +71,8 @@ impl Ends<'_> {
     }
 }
 
-/// One relation for each statement of a sentence, in order of their evidence.
-fn choose(ends: &Ends<'_>, clusters: &Clusters, drafts: Vec<DraftRelation>) -> Vec<Relation> {
+/// The relations of each sentence, in order of their evidence.
+fn choose(ends: &Ends<'_>, clusters: &Clusters, drafts: Vec<DraftRelation>, least: f64) -> Vec<Relation> {
     // The best confidence for each statement between two arguments.
     let mut stated: BTreeMap<(usize, Argument, Argument, String), (f64, bool)> = BTreeMap::new();
     for draft in drafts {
@@ -80,44 +82,82 @@ fn choose(ends: &Ends<'_>, clusters: &Clusters, drafts: Vec<DraftRelation>) -> V
             *best = (draft.confidence, draft.open);
         }
     }
-    // One sentence states a thing once, and "A married B" is no second thing as "B married A".
-    let mut chosen: BTreeMap<(usize, usize, usize, String), Relation> = BTreeMap::new();
+    // A statement for each pair of names; one for each pair of entities where a pronoun stands for one of them.
+    let mut chosen: BTreeMap<(usize, Span, Span, String), Relation> = BTreeMap::new();
+    let mut led: BTreeMap<(usize, usize, usize, String), Relation> = BTreeMap::new();
     for ((sentence, head, tail, relation_type), (confidence, open)) in stated {
-        let (head_mention, head_span, head_led) = ends.follow(head);
-        let (tail_mention, tail_span, tail_led) = ends.follow(tail);
-        let (head, tail) = (clusters.entity_of[head_mention], clusters.entity_of[tail_mention]);
-        let mut confidence = confidence;
-        if head_led < 1.0 || tail_led < 1.0 {
-            confidence = (confidence * head_led * tail_led * 1e4).round() / 1e4;
-        }
-        if confidence < LEAST_RELATION || head == tail {
+        let Some((new, is_led)) = relation(ends, clusters, (sentence, head, tail), relation_type, confidence) else {
+            continue;
+        };
+        let new = Relation { open, ..new };
+        if new.confidence < if is_led { least.max(LEAST_LED) } else { least } {
             continue;
         }
-        let (low, high) = if is_symmetric(&relation_type) { (head.min(tail), head.max(tail)) } else { (head, tail) };
-        let key = (sentence, low, high, relation_type.clone());
-        let place = &ends.sentences[sentence].place;
-        let new = Relation {
-            head,
-            tail,
-            head_mention,
-            tail_mention,
-            head_span,
-            tail_span,
-            relation_type,
-            confidence,
-            evidence: Span::new(place.char_start as usize, place.char_end as usize),
-            open,
-        };
-        match chosen.get(&key) {
-            Some(old) if rank(old) >= rank(&new) => {}
-            _ => {
-                chosen.insert(key, new);
-            }
+        if is_led {
+            keep_surer(&mut led, (sentence, new.head, new.tail, new.relation_type.clone()), new);
+        } else {
+            keep_surer(&mut chosen, (sentence, new.head_span, new.tail_span, new.relation_type.clone()), new);
         }
     }
-    let mut chosen: Vec<Relation> = chosen.into_values().collect();
+    // What a sentence says by name it need not say by pronoun too.
+    let named: BTreeSet<(usize, usize, usize, String)> =
+        chosen.iter().map(|((sentence, ..), r)| (*sentence, r.head, r.tail, r.relation_type.clone())).collect();
+    led.retain(|key, _| !named.contains(key));
+    let mut chosen: Vec<Relation> = chosen.into_values().chain(led.into_values()).collect();
     chosen.sort_by(|a, b| order(a).cmp(&order(b)));
     chosen
+}
+
+/// A statement between two arguments as a relation, and whether it leads through a pronoun; nothing between an entity
+/// and itself. "A married B" is no other thing than "B married A": whom the text names first comes first.
+fn relation(
+    ends: &Ends<'_>,
+    clusters: &Clusters,
+    (sentence, head, tail): (usize, Argument, Argument),
+    relation_type: String,
+    confidence: f64,
+) -> Option<(Relation, bool)> {
+    let (head_mention, head_span, head_led) = ends.follow(head);
+    let (tail_mention, tail_span, tail_led) = ends.follow(tail);
+    let (head, tail) = (clusters.entity_of[head_mention], clusters.entity_of[tail_mention]);
+    let is_led = head_led < 1.0 || tail_led < 1.0;
+    let confidence = if is_led { (confidence * head_led * tail_led * 1e4).round() / 1e4 } else { confidence };
+    let place = &ends.sentences[sentence].place;
+    let found = Relation {
+        head,
+        tail,
+        head_mention,
+        tail_mention,
+        head_span,
+        tail_span,
+        relation_type,
+        confidence,
+        evidence: Span::new(place.char_start as usize, place.char_end as usize),
+        open: false,
+    };
+    let found = if is_symmetric(&found.relation_type) && head > tail { turned(found) } else { found };
+    (head != tail).then_some((found, is_led))
+}
+
+fn turned(relation: Relation) -> Relation {
+    Relation {
+        head: relation.tail,
+        tail: relation.head,
+        head_mention: relation.tail_mention,
+        tail_mention: relation.head_mention,
+        head_span: relation.tail_span,
+        tail_span: relation.head_span,
+        ..relation
+    }
+}
+
+fn keep_surer<K: Ord>(kept: &mut BTreeMap<K, Relation>, key: K, new: Relation) {
+    match kept.get(&key) {
+        Some(old) if rank(old) >= rank(&new) => {}
+        _ => {
+            kept.insert(key, new);
+        }
+    }
 }
 
 fn order(relation: &Relation) -> (Span, Span, Span, &str) {

@@ -1,5 +1,7 @@
 //! What an extractor hands back.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// A stretch of the input text in Unicode scalar values: `start` inclusive, `end` exclusive.
@@ -112,7 +114,55 @@ pub struct Extraction {
     pub entities: Vec<Entity>,
     /// Mentions in reading order; they do not overlap.
     pub mentions: Vec<Mention>,
-    /// Relations in order of their evidence. The same statement can stand here more than once,
-    /// each time with another evidence sentence.
+    /// Relations in order of their evidence. The same statement can stand here more than once, each time with another
+    /// evidence sentence, or read from other mentions: see [`statements`](Self::statements).
     pub relations: Vec<Relation>,
+}
+
+impl Extraction {
+    /// The surest relation for each statement of a sentence: two entities that it names more than once stand in their
+    /// relation once. In the order of [`relations`](Self::relations).
+    #[must_use]
+    pub fn statements(&self) -> Vec<&Relation> {
+        let key = |r: &Relation| (r.evidence, r.head, r.tail, r.relation_type.clone());
+        let mut best: BTreeMap<_, usize> = BTreeMap::new();
+        for (index, relation) in self.relations.iter().enumerate() {
+            let surest = best.entry(key(relation)).or_insert(index);
+            if relation.confidence > self.relations[*surest].confidence {
+                *surest = index;
+            }
+        }
+        let is_best = |(index, relation): (usize, &Relation)| best.get(&key(relation)) == Some(&index);
+        self.relations.iter().enumerate().filter(|&item| is_best(item)).map(|(_, relation)| relation).collect()
+    }
+
+    /// Gives each mention the entity that `entity_of` says (an index into the present entities), or takes it out.
+    /// Entities without mentions, relations without their mentions, and those that no longer hold between two entities
+    /// go too.
+    pub(crate) fn regroup(&mut self, entity_of: impl Fn(&Mention) -> Option<usize>) {
+        let old = std::mem::take(&mut self.entities);
+        let mut entity_now = vec![None; old.len()];
+        let mut mention_now = vec![None; self.mentions.len()];
+        let mut mentions = Vec::with_capacity(self.mentions.len());
+        for (index, mut mention) in std::mem::take(&mut self.mentions).into_iter().enumerate() {
+            let Some(entity) = entity_of(&mention) else { continue };
+            mention.entity = *entity_now[entity].get_or_insert_with(|| {
+                self.entities.push(old[entity].clone());
+                self.entities.len() - 1
+            });
+            let entity = &mut self.entities[mention.entity];
+            entity.confidence = entity.confidence.max(mention.confidence);
+            mention_now[index] = Some(mentions.len());
+            mentions.push(mention);
+        }
+        self.mentions = mentions;
+        let mentions = &self.mentions;
+        let moved = std::mem::take(&mut self.relations).into_iter().filter_map(|relation| {
+            let (head_mention, tail_mention) =
+                (mention_now[relation.head_mention]?, mention_now[relation.tail_mention]?);
+            let (head, tail) = (mentions[head_mention].entity, mentions[tail_mention].entity);
+            (head != tail).then_some(Relation { head, tail, head_mention, tail_mention, ..relation })
+        });
+        self.relations = moved.collect();
+    }
 }

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::extraction::Extraction;
 use crate::fast::Fast;
 use crate::gazetteer::Gazetteer;
+use crate::neural::NeuralError;
 use crate::pipeline::Pipeline;
+use crate::reader::ReaderTier;
 use crate::schema::{Synonyms, Thresholds};
 
 /// Longest text in bytes that an extractor takes: several times the largest document the service
@@ -17,7 +19,7 @@ use crate::schema::{Synonyms, Thresholds};
 pub const MAX_TEXT_BYTES: usize = 64 << 20;
 
 /// What a text is given unless its extractor asks for more. The largest ones need seconds; what needs minutes is stuck.
-const USUAL_TIME_LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const USUAL_TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// Reads a text. Implementations are deterministic: the same version, text and options give the
 /// same answer, on every machine.
@@ -149,11 +151,35 @@ fn fast_tier() -> Arc<Fast> {
     Arc::clone(FAST.get_or_init(|| Arc::new(Fast::load())))
 }
 
-/// The default extractor, with models that are part of the binary, decoded once a process.
+/// The default extractor, with networks that are part of the binary, loaded once a process.
 #[must_use]
 pub fn builtin() -> Arc<dyn Extractor> {
-    static BUILTIN: OnceLock<Arc<Pipeline>> = OnceLock::new();
-    BUILTIN.get_or_init(|| Arc::new(Pipeline::new("builtin", fast_tier()))).clone()
+    static BUILTIN: OnceLock<Arc<dyn Extractor>> = OnceLock::new();
+    let load = || match ReaderTier::load() {
+        Ok(tier) => Arc::new(Pipeline::new("builtin", Arc::new(tier))) as Arc<dyn Extractor>,
+        Err(error) => Arc::new(Unable { name: "builtin", error }),
+    };
+    BUILTIN.get_or_init(load).clone()
+}
+
+/// An extractor whose networks cannot be loaded: as in a development build made before `make setup`.
+struct Unable {
+    name: &'static str,
+    error: NeuralError,
+}
+
+impl Extractor for Unable {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn version(&self) -> &str {
+        "none"
+    }
+
+    fn extract(&self, _text: &str, _options: &ExtractOptions, _watch: &dyn Watch) -> Result<Extraction, ExtractError> {
+        Err(self.error.clone().into())
+    }
 }
 
 /// The extractor for bulk and for a first look, with models that are part of the binary, decoded once a process.

@@ -4,17 +4,18 @@ use std::borrow::Cow;
 
 use serde_json::Map;
 
+use crate::cues::is_cued;
 use crate::draft::{Anaphor, Arguments, DraftMention, DraftRelation, ReadSentence};
 use crate::extractor::ExtractError;
 use crate::features::Scratch;
 use crate::hash;
 use crate::labels::TYPES;
 use crate::lexicon::Lexicon;
+use crate::patterns;
 use crate::relations::{RELATIONS, RelationModel};
 use crate::tagger::{Tagger, Workspace};
 use crate::tier::{Progress, Tier, TierReading};
 use crate::wire::{Reader, WireError};
-use crate::words::Words;
 
 /// Statements that the pair model holds for less likely than this, by its own reckoning, are not looked at further.
 const LEAST_STATED: f32 = 0.2;
@@ -50,6 +51,10 @@ impl Tier for Fast {
     fn fingerprint(&self) -> u32 {
         let weights = [LEXICON, TAGGER, RELATION_MODEL].map(|part| hash::bytes(part.iter().copied()));
         hash::bucket(weights.into_iter().fold(0, hash::pair), 32)
+    }
+
+    fn least_relation(&self) -> f64 {
+        patterns::LEAST
     }
 
     fn begin<'a>(&'a self, text: &'a str, sentences: &'a [ReadSentence]) -> Box<dyn TierReading + 'a> {
@@ -121,19 +126,4 @@ impl TierReading for Reading<'_> {
         }
         Ok(stated)
     }
-}
-
-/// Whether the sentence has a word for what happened on that day. The model learnt from texts in which a year beside
-/// a company is mostly that of its founding; elsewhere it is the year of whatever the sentence tells.
-fn is_cued(words: &Words, relation: &str) -> bool {
-    let cues: &[&str] = match relation {
-        "founded_on" => &["found", "establish", "creat", "form", "incorporat", "start", "launch", "began", "set", "("],
-        "born_on" => &["born", "birth", "("],
-        "died_on" => &["die", "death", "dead", "kill", "murder", "assassinat", "execut", "("],
-        _ => return true,
-    };
-    (0..words.len()).any(|at| {
-        let word = words.lower(at);
-        !word.starts_with("former") && cues.iter().any(|cue| word.starts_with(cue))
-    })
 }

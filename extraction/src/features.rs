@@ -54,6 +54,13 @@ impl Scratch {
         self.find_names(lexicon);
     }
 
+    /// Which name lists the token at `at` is on, a bit each: alone (bits 0 to 7), as the first word of a longer name
+    /// (8 to 15), as a later one (16 to 23).
+    pub(crate) fn known(&self, at: usize) -> u32 {
+        let traits = &self.traits[at];
+        u32::from(traits.entry.flags) | u32::from(traits.names) << 8
+    }
+
     /// Marks the tokens of known names of several words, the longest from each place.
     fn find_names(&mut self, lexicon: &Lexicon) {
         for start in 0..self.traits.len() {

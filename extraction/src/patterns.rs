@@ -14,6 +14,9 @@ use crate::relations::{Role, Slot};
 use crate::words::Words;
 use rules::RULES;
 
+/// Statements by wording below this probability are not shown.
+pub(crate) const LEAST: f64 = 0.5;
+
 /// Most words between two names that are looked at.
 const MAX_BETWEEN: usize = 9;
 
@@ -70,6 +73,9 @@ pub(crate) fn state(sentences: &[ReadSentence], mentions: &[DraftMention], anaph
             // A statement holds only if its names do.
             let names = (arguments.confidences[said.head] * arguments.confidences[said.tail]) as f32;
             let confidence = confidence(said.relation) * f64::from(names);
+            if confidence < LEAST {
+                continue;
+            }
             stated.push(DraftRelation {
                 sentence: index,
                 head: arguments.names[said.head],

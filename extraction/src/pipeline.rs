@@ -4,16 +4,19 @@
 //! wording → one relation for each statement → what the caller wants to see.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::antecedents;
 use crate::assemble;
 use crate::clusters::Clusters;
+use crate::demonyms;
 use crate::draft::{DraftMention, ReadSentence};
 use crate::extraction::Extraction;
-use crate::extractor::{ExtractError, ExtractOptions, Extractor, MAX_TEXT_BYTES, Watch};
+use crate::extractor::{ExtractError, ExtractOptions, Extractor, MAX_TEXT_BYTES, USUAL_TIME_LIMIT, Watch};
 use crate::gazetteer::Gazetteer;
 use crate::names;
 use crate::patterns;
+use crate::repeats;
 use crate::sentences;
 use crate::tier::{Progress, Tier};
 use crate::wanted::Wanted;
@@ -50,6 +53,10 @@ impl Extractor for Pipeline {
         &self.version
     }
 
+    fn time_limit(&self, text: &str) -> Duration {
+        USUAL_TIME_LIMIT + self.tier.extra_time(text)
+    }
+
     fn extract(&self, text: &str, options: &ExtractOptions, watch: &dyn Watch) -> Result<Extraction, ExtractError> {
         if text.len() > MAX_TEXT_BYTES {
             return Err(ExtractError::TooLong { bytes: text.len(), limit: MAX_TEXT_BYTES });
@@ -71,7 +78,9 @@ impl Extractor for Pipeline {
         drop(reading);
         relations.extend(patterns::state(&sentences, &mentions, &anaphors));
         // Relations in the text's own words join here, where none of the known ones holds.
-        let mut all = assemble::assemble(text, &sentences, &mentions, &anaphors, relations, clusters);
+        let least = self.tier.least_relation();
+        let mut all = assemble::assemble(text, &sentences, &mentions, &anaphors, relations, clusters, least);
+        demonyms::settle(&mut all);
         all.extractor = self.name.to_owned();
         all.version.clone_from(&self.version);
         wanted.filter(&mut all);
@@ -93,6 +102,7 @@ fn settle(
         names::settle(text, index, sentence, here, &mut mentions);
         look(progress, index + 1)?;
     }
+    repeats::add(text, sentences, &mut mentions);
     Ok(mentions)
 }
 

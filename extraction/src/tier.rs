@@ -1,5 +1,7 @@
 //! The seam between the stages that every extractor of ours shares and the models that find names and relations.
 
+use std::time::Duration;
+
 use crate::draft::{Anaphor, DraftMention, DraftRelation, ReadSentence};
 use crate::extractor::{ExtractError, Watch};
 
@@ -7,6 +9,14 @@ use crate::extractor::{ExtractError, Watch};
 pub(crate) trait Tier: Send + Sync {
     /// Hash of the weights; part of the extractor's version.
     fn fingerprint(&self) -> u32;
+
+    /// The least calibrated probability of a relation that is shown, once its pronouns are counted in.
+    fn least_relation(&self) -> f64;
+
+    /// What reading this text may take beyond the usual limit before it counts as stuck.
+    fn extra_time(&self, _text: &str) -> Duration {
+        Duration::ZERO
+    }
 
     /// Begins to read a text. What the models learn of it on the way to the names may be kept for the relations.
     fn begin<'a>(&'a self, text: &'a str, sentences: &'a [ReadSentence]) -> Box<dyn TierReading + 'a>;

@@ -65,6 +65,36 @@ pub fn measure_antecedents(
     antecedents::measure(lines, &crate::fast::Fast::load(), report)
 }
 
+/// A token of a text: where it starts and ends in Unicode scalar values, and what the lexicon says of it
+/// ([`Scratch::known`]).
+pub type TokenRow = (u32, u32, u32);
+
+/// Answers each line of `texts`, a JSON string, with a JSON list of sentences of [`TokenRow`]s.
+///
+/// # Errors
+/// [`TrainError::Data`] when the lexicon is none or a line is no JSON string.
+pub fn tokenise(texts: &str, lexicon: &[u8]) -> Result<String, TrainError> {
+    let lexicon = Lexicon::read(&mut Reader::new(lexicon)).map_err(|_| TrainError::Data("the lexicon".into()))?;
+    let mut scratch = Scratch::default();
+    let mut out = String::new();
+    for (number, line) in texts.lines().enumerate() {
+        let bad = |_| TrainError::Data(format!("line {} of the texts", number + 1));
+        let text: String = serde_json::from_str(line).map_err(bad)?;
+        out.push_str(&serde_json::to_string(&token_rows(&text, &lexicon, &mut scratch)).map_err(bad)?);
+        out.push('\n');
+    }
+    Ok(out)
+}
+
+fn token_rows(text: &str, lexicon: &Lexicon, scratch: &mut Scratch) -> Vec<Vec<TokenRow>> {
+    let rows = crate::sentences::split(text).into_iter().map(|s| {
+        let tokens: Vec<_> = crate::tokens::Tokenizer::within(text, s.byte_start, s.byte_end, s.char_start).collect();
+        scratch.look(text, &tokens, lexicon);
+        tokens.iter().enumerate().map(|(at, token)| (token.char_start, token.char_end, scratch.known(at))).collect()
+    });
+    rows.collect()
+}
+
 /// The models, serialised.
 pub struct Models {
     /// For `tagger.bin`.
@@ -177,7 +207,7 @@ fn measure_relations(
         for (_, case, stated) in cases.iter().filter(|(from, ..)| *from == set) {
             let said: Vec<_> = stated
                 .iter()
-                .filter(|s| calibration.of(s.probability) >= crate::assemble::LEAST_RELATION)
+                .filter(|s| calibration.of(s.probability) >= patterns::LEAST)
                 .map(|s| (s.head, s.tail, s.relation))
                 .collect();
             for fact in

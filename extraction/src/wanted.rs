@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::extraction::{Extraction, Relation};
+use crate::extraction::Extraction;
 use crate::extractor::{ExtractError, ExtractOptions};
 use crate::schema::{Synonyms, Thresholds};
 
@@ -60,35 +60,9 @@ impl Wanted {
     /// Takes out what is not wanted, and gives the rest the caller's names. What is left is otherwise the same as
     /// without wishes.
     pub(crate) fn filter(&self, all: &mut Extraction) {
-        let mut mention_now = vec![None; all.mentions.len()];
-        let mut entity_now = vec![None; all.entities.len()];
-        let mut mentions = Vec::new();
-        let mut entities = Vec::new();
-        for (index, mut mention) in std::mem::take(&mut all.mentions).into_iter().enumerate() {
-            let entity = &all.entities[mention.entity];
-            if self.shows_entity(&entity.entity_type, mention.confidence) {
-                mention.entity = *entity_now[mention.entity].get_or_insert_with(|| {
-                    entities.push(entity.clone());
-                    entities.len() - 1
-                });
-                mention_now[index] = Some(mentions.len());
-                mentions.push(mention);
-            }
-        }
-        all.relations = std::mem::take(&mut all.relations)
-            .into_iter()
-            .filter(|relation| self.shows_relation(&relation.relation_type, relation.confidence))
-            .filter_map(|relation| {
-                Some(Relation {
-                    head: entity_now[relation.head]?,
-                    tail: entity_now[relation.tail]?,
-                    head_mention: mention_now[relation.head_mention]?,
-                    tail_mention: mention_now[relation.tail_mention]?,
-                    ..relation
-                })
-            })
-            .collect();
-        (all.mentions, all.entities) = (mentions, entities);
+        all.relations.retain(|relation| self.shows_relation(&relation.relation_type, relation.confidence));
+        let types: Vec<String> = all.entities.iter().map(|entity| entity.entity_type.clone()).collect();
+        all.regroup(|mention| self.shows_entity(&types[mention.entity], mention.confidence).then_some(mention.entity));
         self.rename(all);
     }
 

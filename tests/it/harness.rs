@@ -175,6 +175,8 @@ pub fn command(data: &Path, settings: &[(&str, &str)]) -> Command {
     }
     command.env("KGL_LISTEN", "127.0.0.1:0").env("KGL_DATA_DIR", data).env("KGL_RATE_LIMIT_PER_MINUTE", "0");
     command.env("KGL_LOG", "info").env("XDG_CONFIG_HOME", data.join("config"));
+    // Most tests are about what surrounds the extractor, with many documents; those about reading name `builtin`.
+    command.env("KGL_EXTRACTOR", "fast");
     command.envs(settings.iter().copied());
     command
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     documents::send_form,
     graphs::{all, check_quotes, id, slice},
-    harness::{Client, shared},
+    harness::{Client, Service},
 };
 
 /// The sample files, in the order of their names.
@@ -18,9 +18,10 @@ pub fn files() -> Vec<PathBuf> {
     files
 }
 
-/// A new user who submitted all samples, and the documents.
-fn read_all() -> (Client, Vec<Value>) {
-    let client = shared().new_user();
+/// A user who submitted all samples to the extractor that is the default, and the documents.
+fn read_all() -> (Service, Client, Vec<Value>) {
+    let service = Service::start_with(&[("KGL_EXTRACTOR", "builtin")]);
+    let client = service.new_user();
     let submitted: Vec<Value> = files()
         .iter()
         .map(|file| {
@@ -33,12 +34,12 @@ fn read_all() -> (Client, Vec<Value>) {
         let job = client.finished(&item["job"]);
         assert_eq!(job["status"], json!("completed"), "{}: {job}", item["document"]["source"]);
     }
-    (client, submitted.into_iter().map(|item| item["document"].clone()).collect())
+    (service, client, submitted.into_iter().map(|item| item["document"].clone()).collect())
 }
 
 #[test]
 fn every_quote_of_every_sample_is_the_text_at_its_span() {
-    let (client, documents) = read_all();
+    let (_service, client, documents) = read_all();
     assert!(documents.len() >= 12, "a dozen articles");
     for document in &documents {
         let compared = check_quotes(&client, &id(document));

@@ -354,7 +354,7 @@ fn evidence_rows(
 ) -> Vec<(RelationshipKey, EvidenceRow)> {
     let mut seen = HashSet::new();
     let extraction = &document.extraction;
-    let rows = extraction.relations.iter().filter_map(|relation| {
+    let rows = extraction.statements().into_iter().filter_map(|relation| {
         let (head, tail) = (place(relation.head)?, place(relation.tail)?);
         if head == tail || !is_type(&relation.relation_type) {
             return None;

@@ -1,4 +1,5 @@
-//! Learns the models of kgl-extraction: `kgl-train DATA_DIR RESOURCES_DIR OUT_DIR`.
+//! Learns the models of kgl-extraction: `kgl-train DATA_DIR RESOURCES_DIR OUT_DIR`; and cuts texts into tokens for the
+//! trainer of the neural ones: `kgl-train tokens LEXICON < TEXTS > TOKENS`.
 //! The README of the crate says where the files come from.
 // The report is this program's output.
 #![allow(clippy::print_stdout)]
@@ -12,11 +13,18 @@ use kgl_extraction::training;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folders: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
-    if let [data] = folders.as_slice() {
-        return Ok(training::measure_antecedents(&read(data)?, &mut |line| println!("{line}"))?);
+    match folders.as_slice() {
+        [command, lexicon] if command.as_os_str() == "tokens" => {
+            print!("{}", training::tokenise(&std::io::read_to_string(std::io::stdin())?, &fs::read(lexicon)?)?);
+            return Ok(());
+        }
+        [data] => return Ok(training::measure_antecedents(&read(data)?, &mut |line| println!("{line}"))?),
+        _ => {}
     }
     let [data, resources, out] = folders.as_slice() else {
-        return Err("usage: kgl-train DATA_DIR RESOURCES_DIR OUT_DIR, or kgl-train DATA_DIR to measure only".into());
+        return Err("usage: kgl-train DATA_DIR RESOURCES_DIR OUT_DIR, or kgl-train DATA_DIR to measure only, or \
+                    kgl-train tokens LEXICON"
+            .into());
     };
     let resources = read(resources)?;
     fs::write(out.join("given_names.txt"), training::build_given_names(&resources)?)?;

@@ -1,5 +1,7 @@
 //! The names that data sets use, brought to ours.
 
+use crate::wikidata::relation_of;
+
 /// What a gold label stands for: one of our entity types, `misc` for a rest class that any of [`VAGUE`] may be right
 /// for; `None` for a label that no type of ours answers to (numbers of all kinds among them).
 pub(super) fn entity_type(label: &str) -> Option<&'static str> {
@@ -40,41 +42,26 @@ pub(super) fn class_of<'a>(found: &'a str, known: &dyn Fn(&str) -> bool) -> Opti
 /// The relation of ours that a gold name stands for, and whether head and tail change places: Wikidata properties, and
 /// the names of KnowledgeNet and CoNLL04.
 pub(super) fn relation(label: &str) -> Option<(&'static str, bool)> {
-    Some(match label {
-        "P131" | "P17" | "P276" | "P706" | "P30" | "Located_In" => ("located_in", false),
-        "P150" => ("located_in", true),
-        "P361" => ("part_of", false),
-        "P527" => ("part_of", true),
-        "P27" | "NATIONALITY" => ("citizen_of", false),
-        "P19" | "PLACE_OF_BIRTH" => ("born_in", false),
-        "P569" | "DATE_OF_BIRTH" => ("born_on", false),
-        "P20" => ("died_in", false),
-        "P570" | "DATE_OF_DEATH" => ("died_on", false),
-        "P112" | "FOUNDED_BY" => ("founded", true),
-        "P571" | "DATE_FOUNDED" => ("founded_on", false),
-        "P108" | "EMPLOYEE_OR_MEMBER_OF" | "Work_For" => ("works_for", false),
-        "P6" | "P35" | "P488" | "P169" | "CEO" => ("leads", true),
-        "P463" | "P102" | "P54" | "P241" | "POLITICAL_AFFILIATION" => ("member_of", false),
-        "P69" | "EDUCATED_AT" => ("studied_at", false),
-        "P26" | "SPOUSE" => ("spouse_of", false),
-        "P22" | "P25" | "CHILD_OF" => ("child_of", false),
-        "P40" => ("child_of", true),
-        "P3373" => ("sibling_of", false),
-        "P159" | "P740" | "HEADQUARTERS" | "OrgBased_In" => ("based_in", false),
-        "P551" | "P937" | "PLACE_OF_RESIDENCE" | "Live_In" => ("lives_in", false),
-        "P749" | "SUBSIDIARY_OF" => ("subsidiary_of", false),
-        "P355" => ("subsidiary_of", true),
-        "P127" => ("owns", true),
-        "P1830" => ("owns", false),
-        "P50" | "P57" | "P58" | "P86" | "P170" | "P175" | "P178" | "P176" | "P162" | "P272" | "P676" => {
-            ("created", true)
-        }
-        "P800" | "P1056" => ("created", false),
-        "P577" => ("published_on", false),
-        "P1344" | "P607" => ("participated_in", false),
-        "P710" => ("participated_in", true),
-        "P166" => ("received_award", false),
-        _ => return None,
+    relation_of(label).or_else(|| {
+        Some(match label {
+            "Located_In" => ("located_in", false),
+            "NATIONALITY" => ("citizen_of", false),
+            "PLACE_OF_BIRTH" => ("born_in", false),
+            "DATE_OF_BIRTH" => ("born_on", false),
+            "DATE_OF_DEATH" => ("died_on", false),
+            "FOUNDED_BY" => ("founded", true),
+            "DATE_FOUNDED" => ("founded_on", false),
+            "EMPLOYEE_OR_MEMBER_OF" | "Work_For" => ("works_for", false),
+            "CEO" => ("leads", true),
+            "POLITICAL_AFFILIATION" => ("member_of", false),
+            "EDUCATED_AT" => ("studied_at", false),
+            "SPOUSE" => ("spouse_of", false),
+            "CHILD_OF" => ("child_of", false),
+            "HEADQUARTERS" | "OrgBased_In" => ("based_in", false),
+            "PLACE_OF_RESIDENCE" | "Live_In" => ("lives_in", false),
+            "SUBSIDIARY_OF" => ("subsidiary_of", false),
+            _ => return None,
+        })
     })
 }
 

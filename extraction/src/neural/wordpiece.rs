@@ -67,7 +67,6 @@ impl WordPiece {
 
     /// Appends the pieces of one word, from 1 to 12, and says how many. A word that leaves nothing (of control
     /// characters or accents alone) is unknown.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for readers of words, the first of which is being trained"))]
     pub(crate) fn encode(&self, word: &str, pieces: &mut Vec<i32>) -> usize {
         let before = pieces.len();
         self.encode_text(word, pieces);
