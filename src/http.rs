@@ -7,6 +7,7 @@ mod auth;
 mod batch;
 mod call;
 mod context;
+mod direct;
 mod dispatch;
 mod documents;
 mod entities;
@@ -24,6 +25,7 @@ mod problem;
 mod relationships;
 mod respond;
 mod routes;
+mod schema;
 pub(crate) mod server;
 mod validate;
 

@@ -11,9 +11,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use crate::{
     domain::{
         caller::Caller,
+        changes::{Change, ChangeFilter},
         document::{
             Document, DocumentContent, DocumentFilter, Idempotency, MAX_CONTENT_BYTES, NewContent, NewDocument,
-            Submission,
+            ReadAgain, Submission,
         },
         error::{Error, Result},
         ids::{DocumentId, JobId},
@@ -25,12 +26,12 @@ use crate::{
     ingestion::{Commit, IngestionMessage},
     intake::IntakeMessage,
     mailbox::{Address, Letter},
-    metrics::ADMISSION_REFUSED,
+    metrics::{ADMISSION_REFUSED, JOBS_SUBMITTED},
     reading::Reader,
     store::{
         Store,
         jobs::Changed,
-        submissions::{Intake, PreparedDocument},
+        submissions::{Again, Intake, PreparedDocument},
     },
 };
 
@@ -44,6 +45,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
 /// A title that comes from the content itself is cut to the longest one that is stored.
 const MAX_TITLE_CHARS: usize = 500;
+/// What a client reads that used a key twice.
+const KEY_REUSED: &str = "this Idempotency-Key was used for a request with another body";
 /// How often a waiting caller looks, in case the job was done by another process.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
@@ -96,9 +99,7 @@ impl Documents {
         match self.commit(caller, document, idempotency, permit).await? {
             Intake::Created(document, job) => Ok(Submission { document, job, created: true }),
             Intake::Known(document, job) => Ok(Submission { document, job, created: false }),
-            Intake::KeyReused => {
-                Err(Error::Conflict("this Idempotency-Key was used for a request with another body".into()))
-            }
+            Intake::KeyReused => Err(Error::Conflict(KEY_REUSED.into())),
         }
     }
 
@@ -118,6 +119,39 @@ impl Documents {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Error::Unavailable { what: "taking documents in" }),
             Err(_) => Err(Error::Unavailable { what: "the database" }),
+        }
+    }
+
+    /// Has a document's stored text read again, by the extractor that `again` names or the default: what it finds takes
+    /// the place of what was found before, and the job tells what that changed.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none that the caller may see, [`Error::Conflict`] while a job of it is not over or
+    /// for a key that was used for something else.
+    pub async fn read_again(
+        &self,
+        caller: &Caller,
+        id: DocumentId,
+        again: &ReadAgain,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Submission> {
+        self.extractors.check(again.extraction.extractor.as_deref())?;
+        let taken = match self.store.read_again(caller, id, again, idempotency).await? {
+            Again::Taken(taken) => taken,
+            Again::AtWork(status) => {
+                let detail = format!("the document's job is {}: wait for its end, or cancel it", status.as_str());
+                return Err(Error::Conflict(detail));
+            }
+            Again::NoSuchDocument => return Err(Error::NotFound("document")),
+        };
+        match *taken {
+            Intake::Created(document, job) => {
+                metrics::counter!(JOBS_SUBMITTED).increment(1);
+                self.intake.cast(IntakeMessage::WakeUp);
+                Ok(Submission { document, job, created: true })
+            }
+            Intake::Known(document, job) => Ok(Submission { document, job, created: false }),
+            Intake::KeyReused => Err(Error::Conflict(KEY_REUSED.into())),
         }
     }
 
@@ -226,6 +260,20 @@ impl Jobs {
         self.store.job(caller, id).await?.ok_or(Error::NotFound("job"))
     }
 
+    /// A page of what a job changed of what an earlier one had found in its document, in the order of names.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such job that the caller may see.
+    pub async fn changes(
+        &self,
+        caller: &Caller,
+        id: JobId,
+        filter: ChangeFilter,
+        page: &Page,
+    ) -> Result<Listing<Change>> {
+        self.store.job_changes(caller, id, filter, page).await?.ok_or(Error::NotFound("job"))
+    }
+
     /// Calls a job off. It is off when this answers: whoever works on it can no longer write, and stops.
     ///
     /// # Errors
@@ -282,11 +330,7 @@ fn refusal(changed: &Changed, what: &str) -> Error {
         Changed::NotFrom(status) => Error::Conflict(format!(
             "a job that is {} cannot be {what}{}",
             status.as_str(),
-            if *status == JobStatus::Completed {
-                "; submit the document with force=true to extract it again"
-            } else {
-                ""
-            }
+            if *status == JobStatus::Completed { "; its document can be extracted again" } else { "" }
         )),
         Changed::Yes | Changed::NoSuchJob => Error::NotFound("job"),
     }

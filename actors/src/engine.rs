@@ -8,6 +8,7 @@ use crate::{
     access_log::AccessLogHandle,
     accounts::{AccountSettings, Accounts},
     database::Database,
+    direct::Direct,
     documents::{Documents, Jobs},
     extractors::Extractors,
     finished::Finished,
@@ -18,6 +19,7 @@ use crate::{
     pipeline::{Addresses, Parts, Tree},
     queue::{JobQueue, postgres::PostgresQueue},
     reading::Reader,
+    schemas::Schemas,
     start::{DevelopmentAccount, EngineSettings, StartError},
     store::{Store, leases::Orphans},
 };
@@ -38,6 +40,8 @@ struct Inner {
     accounts: Accounts,
     documents: Documents,
     jobs: Jobs,
+    schemas: Schemas,
+    direct: Direct,
     graph: Graph,
     access_log: AccessLogHandle,
     board: HealthBoard,
@@ -101,10 +105,13 @@ impl Engine {
             Arc::new(PostgresQueue::new(store.clone(), holder, database.target().listener()?));
         let (outcomes, finished) = (Outcomes::default(), Finished::default());
         let board = HealthBoard::new(outcomes.clone(), extractors.clone());
+        let schemas = Schemas::new(store.clone(), extractors.clone());
+        let direct = Direct::new(schemas.clone(), extractors.clone(), settings.workers);
         let parts = Parts {
             store: store.clone(),
             queue,
             extractors: extractors.clone(),
+            schemas: schemas.clone(),
             workers: settings.workers,
             outcomes,
             board: board.clone(),
@@ -124,6 +131,8 @@ impl Engine {
                 finished.clone(),
             ),
             jobs: Jobs::new(store.clone(), a.intake, finished),
+            schemas,
+            direct,
             graph: Graph::new(store.clone()),
             access_log: AccessLogHandle::new(a.access_log),
             accounts,
@@ -183,6 +192,18 @@ impl Engine {
     #[must_use]
     pub fn jobs(&self) -> &Jobs {
         &self.0.jobs
+    }
+
+    /// Users' schemas for extraction.
+    #[must_use]
+    pub fn schemas(&self) -> &Schemas {
+        &self.0.schemas
+    }
+
+    /// Reading texts at once.
+    #[must_use]
+    pub fn direct(&self) -> &Direct {
+        &self.0.direct
     }
 
     /// Reading the graph.

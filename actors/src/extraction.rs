@@ -24,6 +24,7 @@ use crate::{
     intake::IntakeMessage,
     mailbox::{ActorMessage, Address, Letter},
     metrics::{EXTRACTION_DURATION, EXTRACTION_RUNNING},
+    schemas::Schemas,
     store::{Store, documents::Text, graph_write::Reading, leases::Lease},
 };
 
@@ -126,6 +127,8 @@ pub struct ExtractionArguments {
     pub extractors: Extractors,
     /// Where answers of a language model are kept.
     pub store: Store,
+    /// What its owner wants of a document.
+    pub schemas: Schemas,
     /// Who writes what was read.
     pub graph_writer: Address<Letter<GraphWriterMessage>>,
     /// Who settles what was not.
@@ -201,10 +204,22 @@ impl Drop for Settler<'_> {
 
 /// One try at one document, from permit to verdict.
 async fn extract(arguments: ExtractionArguments, work: Work) {
-    let Work { lease, text, watch } = work;
+    let Work { mut lease, text, watch } = work;
     let mut settler = Settler { intake: &arguments.intake, job: lease.job_id, fence: lease.fence, settled: false };
     if let Some(verdict) = halted(&watch) {
         return settler.settle(verdict);
+    }
+    match arguments.schemas.in_force(lease.owner_id, lease.options.clone(), lease.schema_version).await {
+        Ok(Some(options)) => lease.options = options,
+        Ok(None) => {
+            let reason = "the extraction schema that it was submitted under is not there any more";
+            return settler.settle(Verdict::Reject(reason.into()));
+        }
+        Err(error) => {
+            tracing::warn!(job.id = %lease.job_id, %error, "a schema could not be read");
+            let reason = "the database was not available when its schema was to be read";
+            return settler.settle(Verdict::Postpone(reason.into()));
+        }
     }
     let extractor = match arguments.extractors.choose(&lease, &arguments.store) {
         Ok(extractor) => extractor,

@@ -88,6 +88,14 @@ impl Extractors {
         Ok(())
     }
 
+    /// The extractor of that name, or the default, if it needs nothing but this process.
+    pub(crate) fn own(&self, name: Option<&str>) -> Option<Arc<dyn Extractor>> {
+        match name.filter(|name| *name != &*self.default) {
+            None => self.usual.clone(),
+            Some(name) => kgl_extraction::by_name(name),
+        }
+    }
+
     /// The extractor for a job; the error says why there is none.
     pub(crate) fn choose(&self, lease: &Lease, store: &Store) -> Result<Chosen, String> {
         let name = lease.options.extractor.as_deref().unwrap_or(&self.default);

@@ -7,6 +7,7 @@
 pub mod access_log;
 pub mod accounts;
 mod database;
+pub mod direct;
 pub mod documents;
 pub mod domain;
 mod engine;
@@ -27,6 +28,7 @@ pub mod outcomes;
 mod pipeline;
 pub mod queue;
 pub mod reading;
+pub mod schemas;
 mod start;
 pub mod store;
 pub mod supervision;

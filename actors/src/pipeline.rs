@@ -24,6 +24,7 @@ use crate::{
     mailbox::{ActorMessage, Address, Letter},
     outcomes::Outcomes,
     queue::JobQueue,
+    schemas::Schemas,
     store::Store,
     supervision::{ChildSpec, Intensity, Strategy, Supervisor, SupervisorArguments, SupervisorMessage},
 };
@@ -59,6 +60,8 @@ pub(crate) struct Parts {
     pub queue: Arc<dyn JobQueue>,
     /// Who reads documents.
     pub extractors: Extractors,
+    /// What owners want of their documents.
+    pub schemas: Schemas,
     /// Documents that are read at the same time.
     pub workers: usize,
     /// What tries came to.
@@ -163,6 +166,7 @@ fn pipeline_arguments(parts: &Parts, addresses: &Addresses) -> SupervisorArgumen
         workers: p.workers,
         extractors: p.extractors,
         store: p.store.clone(),
+        schemas: p.schemas,
         graph_writer: a.graph_writer.clone(),
         intake: a.intake.clone(),
     };

@@ -20,7 +20,7 @@ enum Sees {
 use Sees::{All, Nothing, Own};
 
 /// Table, the column with the owner, all columns that may be read, and what user, moderator and admin see.
-const MATRIX: [(&str, &str, &str, [Sees; 3]); 15] = [
+const MATRIX: [(&str, &str, &str, [Sees; 3]); 17] = [
     (
         "users",
         "id",
@@ -32,6 +32,8 @@ const MATRIX: [(&str, &str, &str, [Sees; 3]); 15] = [
     ("documents", "owner_id", "*", [Own, Own, All]),
     ("document_revisions", "owner_id", "*", [Own, Own, All]),
     ("jobs", "owner_id", "*", [Own, Own, All]),
+    ("extraction_schemas", "owner_id", "*", [Own, Own, All]),
+    ("job_changes", "owner_id", "*", [Own, Own, All]),
     ("idempotency_keys", "owner_id", "*", [Own, Own, Own]),
     ("language_model_answers", "owner_id", "*", [Own, Own, Own]),
     ("entities", "owner_id", "*", [Own, All, All]),
@@ -67,6 +69,13 @@ async fn owner_of_everything() -> Library {
     .execute(&mut *scope)
     .await
     .unwrap();
+    for sql in [
+        "INSERT INTO extraction_schemas (owner_id, version, options) SELECT owner_id, 1, '{}' FROM documents",
+        "INSERT INTO job_changes (job_id, owner_id, number, kind, change, detail)
+         SELECT job_id, owner_id, 0, 'entity', 'added', '{}' FROM documents",
+    ] {
+        sqlx::query(sql).execute(&mut *scope).await.unwrap();
+    }
     scope.commit().await.unwrap();
     let session = Uuid::now_v7();
     for sql in [

@@ -3,8 +3,8 @@
 use std::{str::FromStr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
-use kgl_actors::domain::{caller::Caller, document::Idempotency, error::Error, page::Page};
+use http::{HeaderMap, HeaderName, HeaderValue, header::IF_MATCH, request::Parts};
+use kgl_actors::domain::{caller::Caller, document::Idempotency, error::Error, page::Page, schema::Precondition};
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -117,6 +117,27 @@ impl Call {
                 Err(Error::invalid("Idempotency-Key", issue).into())
             }
         }
+    }
+
+    /// What the client takes for the current version of what it changes: its `If-Match`.
+    ///
+    /// # Errors
+    /// 400 when it is none of our tags.
+    pub(crate) fn precondition(&self) -> Result<Precondition, Problem> {
+        let lines: Vec<&str> = self.parts.headers.get_all(IF_MATCH).iter().map(|v| v.to_str().unwrap_or("?")).collect();
+        if lines.is_empty() {
+            return Ok(Precondition::None);
+        }
+        let line = lines.join(",");
+        if line.trim() == "*" {
+            return Ok(Precondition::Exists);
+        }
+        let versions = line.split(',').map(str::trim).map(|tag| {
+            let text = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+            text.ok_or_else(|| Problem::unreadable_field("If-Match", "is not an entity tag"))
+        });
+        // A tag that is none of ours matches nothing, as one of another day would.
+        Ok(Precondition::Versions(versions.collect::<Result<Vec<_>, _>>()?.into_iter().flat_map(str::parse).collect()))
     }
 
     /// How long the client would rather wait than be answered early.

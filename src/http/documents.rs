@@ -3,12 +3,14 @@
 use http::{HeaderValue, StatusCode, header::LOCATION};
 use kgl_actors::{
     domain::{
-        document::{Document, DocumentContent, DocumentFilter, NewDocument, Submission},
+        document::{Document, DocumentContent, DocumentFilter, NewDocument, ReadAgain, Submission},
+        error::Error,
         ids::DocumentId,
-        job::{Job, JobStatus},
+        job::{Job, JobStatus, Priority},
     },
     graph::DocumentGraph,
 };
+use kgl_extraction::MAX_REQUEST_GAZETTEER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
@@ -21,7 +23,7 @@ use super::{
     openapi::ProblemBody,
     problem::Problem,
     respond::{self, list_answer},
-    validate::SubmitDocument,
+    validate::{ExtractionRequest, SubmitDocument},
 };
 
 /// A document and the job that reads it.
@@ -76,14 +78,74 @@ list_answer!(
 pub(crate) async fn submit(call: Call) -> Answer {
     let SubmitQuery { force } = call.query()?;
     let (document, hash) = parse(&call, force.unwrap_or(false)).await?;
+    take_in(&call, document, hash).await
+}
+
+/// Submits a document that was checked; `hash` is of all that the request says.
+pub(super) async fn take_in(call: &Call, document: NewDocument, hash: [u8; 32]) -> Answer {
     let idempotency = call.idempotency(hash)?;
-    let caller = call.caller()?;
-    let mut submission = call.app.engine.documents().submit(caller, document, idempotency).await?;
+    let submission = call.app.engine.documents().submit(call.caller()?, document, idempotency).await?;
+    waited_for(call, submission).await
+}
+
+/// The answer to a submission, held back for as long as the client prefers.
+async fn waited_for(call: &Call, mut submission: Submission) -> Answer {
     if let Some(patience) = call.wait() {
-        submission.job = jobs::wait(&call, submission.job, patience).await?;
+        let id = submission.document.id;
+        submission.job = jobs::wait(call, submission.job, patience).await?;
+        if submission.job.status.is_final() {
+            // Which extractor read it, besides its status.
+            submission.document = call.app.engine.documents().get(call.caller()?, id).await?;
+        }
         submission.document.status = submission.job.status;
     }
     Ok(applied(accepted(submission)?, call.wait()))
+}
+
+/// How to read a document again.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub(crate) struct ReadAgainRequest {
+    /// Which extractor, as in `extraction`.
+    #[schema(example = "builtin")]
+    extractor: Option<String>,
+    /// What to extract. What the first submission asked for is not remembered.
+    extraction: Option<ExtractionRequest>,
+    /// How urgent it is.
+    priority: Option<Priority>,
+}
+
+/// Reads a document's stored text again, by another extractor, a newer one, or with other wishes. What it finds takes
+/// the place of what was found before, all at once; `result.changes` of the job and its `changes` tell the difference.
+#[utoipa::path(post, path = "/api/v1/documents/{id}/extract", tag = "Documents", params(("id" = DocumentId, Path),
+    ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request answer what the first did"),
+    ("Prefer" = Option<String>, Header, description = "`wait=N` holds the answer until the job ends or N (at most 30) \
+     seconds have passed")),
+    request_body = ReadAgainRequest, responses(
+    (status = 202, body = Submitted, description = "A new job", headers(("Location" = String, description = "The job"))),
+    (status = 200, body = Submitted, description = "The job of an earlier request with the same key"),
+    (status = 400, response = ProblemBody), (status = 401, response = ProblemBody),
+    (status = 404, response = ProblemBody), (status = 409, response = ProblemBody),
+    (status = 413, response = ProblemBody), (status = 415, response = ProblemBody),
+    (status = 422, response = ProblemBody)))]
+pub(crate) async fn read_again(call: Call) -> Answer {
+    let id: DocumentId = call.id()?;
+    // Everything has a default, so an empty body is one too.
+    let request: ReadAgainRequest = if call.body.is_empty() { ReadAgainRequest::default() } else { call.json()? };
+    let extraction = request.extraction.unwrap_or_default().with_extractor(request.extractor)?;
+    let mut issues = Vec::new();
+    extraction.issues("extraction.", MAX_REQUEST_GAZETTEER, &mut issues);
+    if !issues.is_empty() {
+        return Err(Error::Invalid(issues).into());
+    }
+    let again = ReadAgain {
+        extraction: extraction.into(),
+        priority: request.priority.unwrap_or_default(),
+        traceparent: Some(call.context.trace.traceparent()),
+    };
+    let hash = Sha256::new_with_prefix(id.to_string()).chain_update(&call.body).finalize().into();
+    let key = call.idempotency(hash)?;
+    let submission = call.app.engine.documents().read_again(call.caller()?, id, &again, key.as_ref()).await?;
+    waited_for(&call, submission).await
 }
 
 /// The document of a request, and a hash of all that the request says.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kgl_actors::domain::{
+    changes::{Change, ChangeFilter, ChangeType, ChangedKind},
     ids::{DocumentId, JobId},
     job::{Job, JobFilter, JobStatus},
 };
@@ -71,6 +72,36 @@ pub(crate) async fn wait(call: &Call, job: Job, patience: Duration) -> Result<Jo
         ended = call.app.engine.jobs().wait(call.caller()?, id, patience) => Ok(ended?),
         () = call.app.closing.cancelled() => Ok(job),
     }
+}
+
+/// Which changes to list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ChangeQuery {
+    /// Only of entities, or of relationships.
+    kind: Option<ChangedKind>,
+    /// Only what was added, removed or changed.
+    change: Option<ChangeType>,
+}
+
+list_answer!(
+    /// A page of changes, in the order of names.
+    ChangeList,
+    changes: Change
+);
+
+/// What a job changed of what an earlier extraction had found in the same document: at most 10,000 changes are kept,
+/// `result.changes` of the job counts all.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}/changes", tag = "Jobs", params(("id" = JobId, Path), PageQuery, ChangeQuery),
+    responses((status = 200, body = ChangeList), (status = 400, response = ProblemBody),
+    (status = 401, response = ProblemBody), (status = 404, response = ProblemBody),
+    (status = 422, response = ProblemBody)))]
+pub(crate) async fn changes(call: Call) -> Answer {
+    let page = call.page()?;
+    let ChangeQuery { kind, change } = call.query()?;
+    let filter = ChangeFilter { kind, change };
+    let listing = call.app.engine.jobs().changes(call.caller()?, call.id()?, filter, &page).await?;
+    respond::ok(&ChangeList::new(listing, &page))
 }
 
 /// Calls a job off. One that has ended is a conflict.

@@ -10,8 +10,8 @@ use utoipa::{
 };
 
 use super::{
-    Answer, accounts, batch, call::Call, documents, entities, graph, health, jobs, metrics, problem, relationships,
-    respond,
+    Answer, accounts, batch, call::Call, direct, documents, entities, graph, health, jobs, metrics, problem,
+    relationships, respond, schema,
 };
 
 /// A problem (RFC 9457): why a request was not done.
@@ -33,8 +33,9 @@ pub(crate) struct ProblemBody(#[to_schema] problem::ProblemBody<'static>);
         accounts::register, accounts::login, accounts::token, accounts::refresh, accounts::logout, accounts::me,
         accounts::update_me, accounts::change_password,
         documents::submit, batch::submit, documents::list, documents::get, documents::content, documents::graph,
-        documents::delete,
-        jobs::list, jobs::get, jobs::cancel, jobs::retry,
+        documents::read_again, documents::delete,
+        jobs::list, jobs::get, jobs::changes, jobs::cancel, jobs::retry,
+        schema::get, schema::put, schema::delete, direct::extract,
         entities::list, entities::get, entities::evidence, entities::relationships,
         relationships::get, relationships::evidence,
         graph::query, graph::neighbourhood,
@@ -46,6 +47,7 @@ pub(crate) struct ProblemBody(#[to_schema] problem::ProblemBody<'static>);
         (name = "Accounts", description = "Signing up and in"),
         (name = "Documents", description = "Submitting documents and reading them back"),
         (name = "Jobs", description = "Following the work on documents"),
+        (name = "Extraction", description = "What is extracted, and reading texts at once"),
         (name = "Graph", description = "Entities, relationships, and the words that prove them"),
         (name = "Operations", description = "For those who run the service"),
     ),

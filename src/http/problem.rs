@@ -212,6 +212,7 @@ impl From<Error> for Problem {
                 problem
             }
             Error::Conflict(_) => Self::new(StatusCode::CONFLICT, "Conflict", detail),
+            Error::Stale(_) => Self::new(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", detail),
             Error::Unauthorized(_) => Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", detail)
                 .with_header(WWW_AUTHENTICATE, "Bearer realm=\"kgl\""),
             Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "Forbidden", detail),
@@ -242,6 +243,7 @@ mod tests {
             (Error::NotFound("document"), 404, "NotFound"),
             (Error::invalid("title", "is too long"), 422, "ValidationError"),
             (Error::Conflict("twice".into()), 409, "Conflict"),
+            (Error::Stale("schema"), 412, "PreconditionFailed"),
             (Error::Unauthorized("who are you"), 401, "Unauthorized"),
             (Error::Forbidden("not you"), 403, "Forbidden"),
             (Error::Busy { retry_after: Duration::from_millis(1500) }, 429, "RateLimitExceeded"),

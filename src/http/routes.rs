@@ -24,11 +24,17 @@ pub(crate) enum Route {
     GetDocument,
     DocumentContent,
     DocumentGraph,
+    ReadAgain,
     DeleteDocument,
     ListJobs,
     GetJob,
+    JobChanges,
     CancelJob,
     RetryJob,
+    GetSchema,
+    PutSchema,
+    DeleteSchema,
+    ExtractEntities,
     ListEntities,
     GetEntity,
     EntityEvidence,
@@ -92,6 +98,8 @@ pub(crate) struct Entry {
 const JSON_BODY: usize = 1024 * 1024;
 /// Bytes of a document's request: the document, and room for its metadata and for multipart's or JSON's own signs.
 const DOCUMENT_BODY: usize = MAX_CONTENT_BYTES + 256 * 1024;
+/// Bytes of a schema's request: ten thousand names with their ids, and room for JSON's signs.
+const SCHEMA_BODY: usize = 4 * 1024 * 1024;
 /// Bytes of a batch's request.
 const BATCH_BODY: usize = 32 * 1024 * 1024;
 
@@ -133,11 +141,17 @@ pub(crate) static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         get("/api/v1/documents/{id}", Route::GetDocument),
         get("/api/v1/documents/{id}/content", Route::DocumentContent),
         get("/api/v1/documents/{id}/graph", Route::DocumentGraph),
+        post("/api/v1/documents/{id}/extract", Route::ReadAgain, JSON_BODY),
         row(Method::DELETE, "/api/v1/documents/{id}", Route::DeleteDocument),
         get("/api/v1/jobs", Route::ListJobs),
         get("/api/v1/jobs/{id}", Route::GetJob),
+        get("/api/v1/jobs/{id}/changes", Route::JobChanges),
         post("/api/v1/jobs/{id}/cancel", Route::CancelJob, 0),
         post("/api/v1/jobs/{id}/retry", Route::RetryJob, 0),
+        get("/api/v1/extraction/schema", Route::GetSchema),
+        Entry { body_limit: SCHEMA_BODY, ..row(Method::PUT, "/api/v1/extraction/schema", Route::PutSchema) },
+        row(Method::DELETE, "/api/v1/extraction/schema", Route::DeleteSchema),
+        post("/api/v1/extract-entities", Route::ExtractEntities, DOCUMENT_BODY),
         get("/api/v1/entities", Route::ListEntities),
         get("/api/v1/entities/{id}", Route::GetEntity),
         get("/api/v1/entities/{id}/evidence", Route::EntityEvidence),

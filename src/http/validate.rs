@@ -1,13 +1,15 @@
 //! What a submitted document must be like, beyond having the right types.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use kgl_actors::domain::{
     document::{JobOptions, MAX_CONTENT_BYTES, NewContent, NewDocument, SourceType},
     error::{Error, FieldIssue},
     job::Priority,
 };
-use kgl_extraction::{ContentType, ExtractOptions};
-use serde::Deserialize;
+use kgl_extraction::{ContentType, ExtractOptions, Gazetteer, MAX_REQUEST_GAZETTEER, Synonyms, Thresholds};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -67,8 +69,9 @@ pub(crate) struct SubmittedFile {
     pub(super) charset: Option<String>,
 }
 
-/// What to extract.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+/// What to extract. A field that is left out, or null, is as in one's stored schema, and without that the service's
+/// default.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 pub(crate) struct ExtractionRequest {
     /// Only entities of these types, and relationships between them.
     #[schema(example = json!(["person", "organization"]))]
@@ -79,11 +82,62 @@ pub(crate) struct ExtractionRequest {
     /// Only what is at least this sure.
     #[schema(minimum = 0, maximum = 1)]
     confidence_threshold: Option<f64>,
-    /// Which extractor; without one, the service's default.
+    /// How sure single types have to be, in place of `confidence_threshold`.
+    #[schema(value_type = Option<ExtractionThresholds>)]
+    thresholds: Option<Thresholds>,
+    /// Which extractor.
     #[schema(example = "builtin")]
     extractor: Option<String>,
-    /// Whether relationships in the text's own words are wanted too; without it, the service's default.
+    /// Whether relationships in the text's own words are wanted too.
     open_relations: Option<bool>,
+    /// Other names for types, by the names that extractors use. Lists of types and thresholds may use either.
+    #[schema(value_type = Option<ExtractionSynonyms>)]
+    synonyms: Option<Synonyms>,
+    /// Own names, found whatever the extractor thinks: at most 1,000 in a request, 10,000 in the stored schema, of 50
+    /// characters each on average. An empty list does without the stored schema's.
+    #[schema(value_type = Option<Vec<GazetteerItem>>)]
+    gazetteer: Option<Gazetteer>,
+}
+
+/// How sure single types have to be, 0 to 1.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes the form for the API's description")]
+pub(crate) struct ExtractionThresholds {
+    #[schema(example = json!({"person": 0.8}))]
+    entity_types: Option<BTreeMap<String, f64>>,
+    #[schema(example = json!({"works_for": 0.7}))]
+    relationship_types: Option<BTreeMap<String, f64>>,
+}
+
+/// Other names for types.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes the form for the API's description")]
+pub(crate) struct ExtractionSynonyms {
+    #[schema(example = json!({"organization": "company"}))]
+    entity_types: Option<BTreeMap<String, String>>,
+    #[schema(example = json!({"works_for": "employed_by"}))]
+    relationship_types: Option<BTreeMap<String, String>>,
+}
+
+/// One thing with its names.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes the form for the API's description")]
+pub(crate) struct GazetteerItem {
+    /// The name it is shown by; found as whole words.
+    #[schema(max_length = 200, example = "Zolimab Forte")]
+    name: String,
+    /// A known entity type, or one of one's own, in snake_case.
+    #[schema(rename = "type", example = "drug")]
+    entity_type: String,
+    /// One's own identifier for it; comes back as `gazetteer_id` in the entity's metadata.
+    #[schema(max_length = 200)]
+    id: Option<String>,
+    /// Other names of the same thing.
+    #[schema(max_items = 50)]
+    aliases: Option<Vec<String>>,
+    /// Whether its names are found only as they are written here.
+    #[schema(default = false)]
+    case_sensitive: Option<bool>,
 }
 
 impl SubmitDocument {
@@ -157,18 +211,18 @@ impl SubmitDocument {
             issues.push(FieldIssue::new("metadata", format!("must have at most {MAX_METADATA_BYTES} bytes as JSON")));
         }
         if let Some(extraction) = &self.extraction {
-            extraction.issues("extraction.", &mut issues);
+            extraction.issues("extraction.", MAX_REQUEST_GAZETTEER, &mut issues);
         }
         issues
     }
 }
 
 impl ExtractionRequest {
-    fn issues(&self, prefix: &str, issues: &mut Vec<FieldIssue>) {
-        type_names(&format!("{prefix}entity_types"), self.entity_types.as_deref().unwrap_or_default(), issues);
-        let relationships = self.relationship_types.as_deref().unwrap_or_default();
-        type_names(&format!("{prefix}relationship_types"), relationships, issues);
-        confidence(&format!("{prefix}confidence_threshold"), self.confidence_threshold, issues);
+    /// Checks everything; a gazetteer may have `most` entries.
+    pub(crate) fn issues(&self, prefix: &str, most: usize, issues: &mut Vec<FieldIssue>) {
+        let options = self.clone().options();
+        let found = options.issues(most).into_iter();
+        issues.extend(found.map(|(field, issue)| FieldIssue::new(format!("{prefix}{field}"), issue)));
         if let Some(name) = &self.extractor
             && !EXTRACTORS.contains(&name.as_str())
         {
@@ -176,26 +230,62 @@ impl ExtractionRequest {
             issues.push(FieldIssue::new(format!("{prefix}extractor"), issue));
         }
     }
-}
 
-impl From<ExtractionRequest> for JobOptions {
-    fn from(request: ExtractionRequest) -> Self {
-        let ExtractionRequest { entity_types, relationship_types, confidence_threshold, extractor, open_relations } =
-            request;
-        JobOptions {
-            extractor,
-            extract: ExtractOptions {
-                entity_types,
-                relationship_types,
-                confidence_threshold,
-                open_relations,
-                ..ExtractOptions::default()
-            },
+    fn options(self) -> ExtractOptions {
+        ExtractOptions {
+            entity_types: self.entity_types,
+            relationship_types: self.relationship_types,
+            confidence_threshold: self.confidence_threshold,
+            thresholds: self.thresholds,
+            open_relations: self.open_relations,
+            synonyms: self.synonyms,
+            gazetteer: self.gazetteer,
+        }
+    }
+
+    /// Names the extractor, where the request names none beside it or the same.
+    ///
+    /// # Errors
+    /// When it names another one.
+    pub(crate) fn with_extractor(mut self, name: Option<String>) -> Result<Self, Error> {
+        match (&self.extractor, &name) {
+            (Some(one), Some(other)) if one != other => {
+                Err(Error::invalid("extraction.extractor", "is not the one that `extractor` names"))
+            }
+            _ => {
+                self.extractor = self.extractor.or(name);
+                Ok(self)
+            }
         }
     }
 }
 
-fn content_type(mime: &str) -> Result<ContentType, Problem> {
+impl From<ExtractionRequest> for JobOptions {
+    fn from(mut request: ExtractionRequest) -> Self {
+        JobOptions { extractor: request.extractor.take(), extract: request.options() }
+    }
+}
+
+impl From<JobOptions> for ExtractionRequest {
+    fn from(JobOptions { extractor, extract }: JobOptions) -> Self {
+        Self {
+            entity_types: extract.entity_types,
+            relationship_types: extract.relationship_types,
+            confidence_threshold: extract.confidence_threshold,
+            thresholds: extract.thresholds,
+            extractor,
+            open_relations: extract.open_relations,
+            synonyms: extract.synonyms,
+            gazetteer: extract.gazetteer,
+        }
+    }
+}
+
+/// The content type of that name.
+///
+/// # Errors
+/// 415 for one that is not read.
+pub(crate) fn content_type(mime: &str) -> Result<ContentType, Problem> {
     ContentType::from_mime(mime).ok_or_else(|| {
         let known = "text/plain, text/markdown, text/html, application/json, text/csv, message/rfc822 and, as files, \
                      PDF and DOCX";

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub)]
 
 mod accounts;
+mod again;
 mod bad_input;
 mod cancel;
 mod cli;
@@ -27,6 +28,7 @@ mod openai;
 mod pipeline;
 mod reading;
 mod samples;
+mod schemas;
 mod snapshot;
 mod wait;
 mod wire;

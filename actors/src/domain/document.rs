@@ -146,6 +146,28 @@ pub struct JobOptions {
     pub extract: ExtractOptions,
 }
 
+impl JobOptions {
+    /// These where they say something, field by field, and `default` where they do not.
+    #[must_use]
+    pub fn over(self, default: &Self) -> Self {
+        Self {
+            extractor: self.extractor.or_else(|| default.extractor.clone()),
+            extract: self.extract.over(&default.extract),
+        }
+    }
+}
+
+/// A document that is to be read again.
+#[derive(Clone, Debug)]
+pub struct ReadAgain {
+    /// What to extract this time.
+    pub extraction: JobOptions,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// The W3C trace context that the request carried.
+    pub traceparent: Option<String>,
+}
+
 /// Makes a repeated request answer what the first one did.
 #[derive(Clone, Debug)]
 pub struct Idempotency {
@@ -181,6 +203,10 @@ pub struct Document {
     pub revision: i32,
     /// Its newest job.
     pub job_id: super::ids::JobId,
+    /// The extractor that found what the graph holds of it; none before the first extraction is done.
+    pub extractor: Option<String>,
+    /// That extractor's version.
+    pub extractor_version: Option<String>,
     /// Who submitted it.
     pub created_by: UserId,
     /// When it was submitted.

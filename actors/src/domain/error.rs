@@ -33,6 +33,9 @@ pub enum Error {
     /// It contradicts what is there already.
     #[error("{0}")]
     Conflict(String),
+    /// It changed since the caller looked. Names the kind of thing.
+    #[error("the {0} is not the one that If-Match names: it was changed in the meantime")]
+    Stale(&'static str),
     /// No, or no longer valid, credentials.
     #[error("{0}")]
     Unauthorized(&'static str),

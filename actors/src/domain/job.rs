@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ids::{DocumentId, JobId};
+use super::{
+    changes::ChangeCounts,
+    ids::{DocumentId, JobId},
+};
 
 /// Where a job is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -121,6 +124,9 @@ pub struct JobResult {
     /// What a language model took for it; absent where none was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<JobCost>,
+    /// What this changed of what an earlier extraction found in the same document; absent for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<ChangeCounts>,
 }
 
 /// What a language model took for a document, in the try that read it to its end.

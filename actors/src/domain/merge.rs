@@ -318,9 +318,11 @@ fn gather_entities<'a>(document: &ReadDocument, facts: &'a Facts, entities: &mut
     for (key, confidence) in surest {
         if let Some(gain) = entities.get_mut(key) {
             gain.weight += evidence_weight(f64::from(confidence));
-            // No mention spells the name out, as where an extractor composes it: then its normal form has to do.
+            // No mention spells the name out: it is a name that a user listed, or one that an extractor composes, and
+            // then its normal form has to do.
             if gain.name.is_empty() {
-                gain.name.clone_from(&key.name_key);
+                let listed = gain.metadata.get("gazetteer_name").and_then(Value::as_str);
+                gain.name = listed.unwrap_or(&key.name_key).to_owned();
             }
         }
     }
@@ -411,6 +413,7 @@ fn result(document: &ReadDocument, mentions: &[MentionRow], found: &[(Relationsh
         language: document.language.clone(),
         notes: document.notes.iter().cloned().chain(language_note).collect(),
         cost: document.cost,
+        changes: None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! The types that answer a request are serialised as they stand, so their fields are the API's fields.
 
 pub mod caller;
+pub mod changes;
 pub mod document;
 pub mod error;
 pub mod graph;
@@ -10,6 +11,7 @@ pub mod ids;
 pub mod job;
 pub mod merge;
 pub mod page;
+pub mod schema;
 pub mod user;
 pub mod verdict;
 pub mod view;

@@ -17,7 +17,19 @@ use crate::domain::{
 macro_rules! document_columns {
     () => {
         "d.id, d.title, j.status, d.source, d.source_type, d.content_type, d.language, d.metadata, d.size_bytes, \
-         d.revision, d.job_id, d.owner_id, d.created_at, d.updated_at"
+         d.revision, d.job_id, x.extractor, x.extractor_version, d.owner_id, d.created_at, d.updated_at"
+    };
+}
+
+/// Documents `d` with their newest jobs `j` and the extraction `x` that made what the graph holds of them: the last one
+/// that completed.
+macro_rules! documents_with_jobs {
+    () => {
+        "documents d JOIN jobs j ON j.id = d.job_id
+         LEFT JOIN LATERAL (
+             SELECT c.result->>'extractor' AS extractor, c.result->>'extractor_version' AS extractor_version
+             FROM jobs c WHERE c.document_id = d.id AND c.status = 'completed' ORDER BY c.id DESC LIMIT 1
+         ) x ON true"
     };
 }
 
@@ -34,6 +46,8 @@ struct DocumentRow {
     size_bytes: i32,
     revision: i32,
     job_id: JobId,
+    extractor: Option<String>,
+    extractor_version: Option<String>,
     owner_id: UserId,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -53,6 +67,8 @@ impl From<DocumentRow> for Document {
             size_bytes: row.size_bytes,
             revision: row.revision,
             job_id: row.job_id,
+            extractor: row.extractor,
+            extractor_version: row.extractor_version,
             created_by: row.owner_id,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -77,8 +93,9 @@ impl Store {
         let rows: Vec<DocumentRow> = sqlx::query_as(concat!(
             "SELECT ",
             document_columns!(),
-            " FROM documents d JOIN jobs j ON j.id = d.job_id
-              WHERE ($1::text IS NULL OR j.status = $1) AND ($2::text IS NULL OR (hashtextextended(d.source, 0) = hashtextextended($2, 0) AND d.source = $2))
+            " FROM ",
+            documents_with_jobs!(),
+            " WHERE ($1::text IS NULL OR j.status = $1) AND ($2::text IS NULL OR (hashtextextended(d.source, 0) = hashtextextended($2, 0) AND d.source = $2))
                 AND ($3::text IS NULL OR d.title ILIKE $3) AND ($4::uuid IS NULL OR d.id < $4)
               ORDER BY d.id DESC LIMIT $5 OFFSET $6"
         ))
@@ -186,14 +203,11 @@ pub struct Text {
 }
 
 pub(super) async fn document_in(scope: &mut Scope, id: DocumentId) -> StoreResult<Option<Document>> {
-    let row: Option<DocumentRow> = sqlx::query_as(concat!(
-        "SELECT ",
-        document_columns!(),
-        " FROM documents d JOIN jobs j ON j.id = d.job_id WHERE d.id = $1"
-    ))
-    .bind(id)
-    .fetch_optional(&mut **scope)
-    .await?;
+    let row: Option<DocumentRow> =
+        sqlx::query_as(concat!("SELECT ", document_columns!(), " FROM ", documents_with_jobs!(), " WHERE d.id = $1"))
+            .bind(id)
+            .fetch_optional(&mut **scope)
+            .await?;
     Ok(row.map(Document::from))
 }
 

@@ -41,11 +41,46 @@ impl Store {
 /// Takes out of the graph what these documents put in: the graph becomes what it would be had they never come. What
 /// somebody made or changed by hand stays.
 pub(super) async fn retract(scope: &mut Scope, documents: &[DocumentId]) -> StoreResult<()> {
-    retract_relationships(scope, documents).await?;
-    retract_entities(scope, documents).await
+    let touched = subtract(scope, documents).await?;
+    sweep(scope, &touched).await
 }
 
-async fn retract_relationships(scope: &mut Scope, documents: &[DocumentId]) -> StoreResult<()> {
+/// Facts that lost evidence.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    relationships: Vec<RelationshipId>,
+    entities: Vec<EntityId>,
+}
+
+/// Takes away what these documents prove, and leaves facts without any proof for [`sweep`]: one that is written anew
+/// before that keeps its id.
+pub(super) async fn subtract(scope: &mut Scope, documents: &[DocumentId]) -> StoreResult<Touched> {
+    let relationships = subtract_relationships(scope, documents).await?;
+    let entities = subtract_entities(scope, documents).await?;
+    Ok(Touched { relationships, entities })
+}
+
+/// Takes away those facts that nothing proves any more.
+pub(super) async fn sweep(scope: &mut Scope, touched: &Touched) -> StoreResult<()> {
+    sqlx::query("DELETE FROM entity_relationships WHERE id = ANY($1) AND evidence_count = 0 AND origin = 'extracted'")
+        .persistent(false)
+        .bind(&touched.relationships)
+        .execute(&mut **scope)
+        .await?;
+    // An entity that somebody tied a relationship to by hand stays, without mentions.
+    sqlx::query(
+        "DELETE FROM entities e WHERE e.id = ANY($1) AND e.mention_count = 0 AND e.origin = 'extracted'
+           AND NOT EXISTS (SELECT FROM entity_relationships r WHERE r.source_entity_id = e.id)
+           AND NOT EXISTS (SELECT FROM entity_relationships r WHERE r.target_entity_id = e.id)",
+    )
+    .persistent(false)
+    .bind(&touched.entities)
+    .execute(&mut **scope)
+    .await?;
+    Ok(())
+}
+
+async fn subtract_relationships(scope: &mut Scope, documents: &[DocumentId]) -> StoreResult<Vec<RelationshipId>> {
     let said: Vec<(RelationshipId, f32, i64)> = sqlx::query_as(
         "SELECT relationship_id, max(confidence), count(*) FROM relationship_evidence
          WHERE document_id = ANY($1) GROUP BY relationship_id, document_id",
@@ -78,15 +113,10 @@ async fn retract_relationships(scope: &mut Scope, documents: &[DocumentId]) -> S
     .bind(&counts)
     .execute(&mut **scope)
     .await?;
-    sqlx::query("DELETE FROM entity_relationships WHERE id = ANY($1) AND evidence_count = 0 AND origin = 'extracted'")
-        .persistent(false)
-        .bind(&ids)
-        .execute(&mut **scope)
-        .await?;
-    Ok(())
+    Ok(ids)
 }
 
-async fn retract_entities(scope: &mut Scope, documents: &[DocumentId]) -> StoreResult<()> {
+async fn subtract_entities(scope: &mut Scope, documents: &[DocumentId]) -> StoreResult<Vec<EntityId>> {
     let said: Vec<(EntityId, f32, i64)> = sqlx::query_as(
         "SELECT entity_id, max(confidence), count(*) FROM entity_mentions
          WHERE document_id = ANY($1) GROUP BY entity_id, document_id",
@@ -120,17 +150,7 @@ async fn retract_entities(scope: &mut Scope, documents: &[DocumentId]) -> StoreR
     .execute(&mut **scope)
     .await?;
     rename_entities(scope, &ids).await?;
-    // An entity that somebody tied a relationship to by hand stays, without mentions.
-    sqlx::query(
-        "DELETE FROM entities e WHERE e.id = ANY($1) AND e.mention_count = 0 AND e.origin = 'extracted'
-           AND NOT EXISTS (SELECT FROM entity_relationships r WHERE r.source_entity_id = e.id)
-           AND NOT EXISTS (SELECT FROM entity_relationships r WHERE r.target_entity_id = e.id)",
-    )
-    .persistent(false)
-    .bind(&ids)
-    .execute(&mut **scope)
-    .await?;
-    Ok(())
+    Ok(ids)
 }
 
 /// What each fact loses: the weight of each document's surest evidence, and the number of pieces.
@@ -151,8 +171,9 @@ fn losses<I: Copy + Eq + std::hash::Hash + Ord>(
 /// Derives names, aliases and sources anew from the mentions that are left, as the documents behind those would have
 /// made them.
 async fn rename_entities(scope: &mut Scope, ids: &[EntityId]) -> StoreResult<()> {
-    let left: Vec<(EntityId, String, Vec<String>, DocumentId)> = sqlx::query_as(
-        "SELECT e.id, e.name_key, array_agg(DISTINCT m.quote), min(m.document_id::text)::uuid
+    let left: Vec<(EntityId, String, String, Vec<String>, DocumentId)> = sqlx::query_as(
+        "SELECT e.id, COALESCE(e.metadata->>'gazetteer_name', e.name_key), e.name_key, array_agg(DISTINCT m.quote),
+                min(m.document_id::text)::uuid
          FROM entities e JOIN entity_mentions m ON m.entity_id = e.id
          WHERE e.id = ANY($1) AND e.origin = 'extracted' GROUP BY e.id",
     )
@@ -160,7 +181,8 @@ async fn rename_entities(scope: &mut Scope, ids: &[EntityId]) -> StoreResult<()>
     .bind(ids)
     .fetch_all(&mut **scope)
     .await?;
-    let named: Vec<(String, BTreeSet<&str>)> = left.iter().map(|(_, key, quotes, _)| names(key, quotes)).collect();
+    let named: Vec<(String, BTreeSet<&str>)> =
+        left.iter().map(|(_, listed, key, quotes, _)| names(listed, key, quotes)).collect();
     sqlx::query(
         "UPDATE entities e SET name = n.name, aliases = ARRAY(SELECT jsonb_array_elements_text(n.aliases)),
              first_document = n.first_document, source = d.source, source_type = d.source_type
@@ -170,16 +192,17 @@ async fn rename_entities(scope: &mut Scope, ids: &[EntityId]) -> StoreResult<()>
     .bind(left.iter().map(|row| row.0).collect::<Vec<_>>())
     .bind(named.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
     .bind(named.iter().map(|(_, aliases)| Json(aliases)).collect::<Vec<_>>())
-    .bind(left.iter().map(|row| row.3).collect::<Vec<_>>())
+    .bind(left.iter().map(|row| row.4).collect::<Vec<_>>())
     .execute(&mut **scope)
     .await?;
     Ok(())
 }
 
-/// The name and the aliases of an entity of this key that is called so.
-fn names<'a>(key: &str, quotes: &'a [String]) -> (String, BTreeSet<&'a str>) {
+/// The name and the aliases of an entity of this key that is called so; `listed` is its name where no document spells
+/// the name out.
+fn names<'a>(listed: &str, key: &str, quotes: &'a [String]) -> (String, BTreeSet<&'a str>) {
     let spelt = quotes.iter().map(String::as_str).filter(|quote| name_key(quote) == key);
-    let name = spelt.reduce(|one, two| better_name(one, two)).unwrap_or(key).to_owned();
+    let name = spelt.reduce(|one, two| better_name(one, two)).unwrap_or(listed).to_owned();
     let aliases: BTreeSet<&str> = quotes.iter().map(String::as_str).filter(|quote| *quote != name).collect();
     (name, aliases.into_iter().take(usize::try_from(MAX_ALIASES).unwrap_or_default()).collect())
 }

@@ -3,12 +3,18 @@
 //! One transaction locks the jobs, writes entities, relationships and their evidence in a fixed key order, and closes
 //! the jobs whose lease still holds. So a job is closed exactly when its facts are there: twice is the same as once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sqlx::types::Json;
 
-use super::{Scope, Store, StoreResult, graph_retract::retract, leases::Lease};
+use super::{
+    Scope, Store, StoreResult,
+    graph_retract::{subtract, sweep},
+    job_changes::{note, statements},
+    leases::Lease,
+};
 use crate::domain::{
+    changes::{Statements, compare},
     ids::{DocumentId, EntityId, JobId, RelationshipId, UserId},
     job::JobResult,
     merge::{GraphGain, ReadDocument, merge},
@@ -85,23 +91,49 @@ async fn held_jobs(scope: &mut Scope, readings: &[Reading]) -> StoreResult<HashS
 /// Writes what the readings say, in place of what an earlier job read in the same documents.
 async fn write_in(scope: &mut Scope, owner: UserId, readings: &[&Reading]) -> StoreResult<Vec<JobResult>> {
     let documents: Vec<&ReadDocument> = readings.iter().map(|r| &r.document).collect();
-    let again = documents_with_facts(scope, &documents).await?;
+    let again = read_before(scope, &documents).await?;
+    let (mut before, mut touched) = (BTreeMap::new(), None);
     if !again.is_empty() {
-        retract(scope, &again).await?;
+        before = statements(scope, &again).await?;
+        touched = Some(subtract(scope, &again).await?);
     }
-    let gain = merge(&documents);
+    let mut gain = merge(&documents);
     let entities = upsert_entities(scope, owner, &gain).await?;
     let relationships = upsert_relationships(scope, owner, &gain, &entities).await?;
     insert_mentions(scope, owner, &documents, &gain, &entities).await?;
     insert_evidence(scope, owner, &documents, &gain, &relationships).await?;
+    if let Some(touched) = touched {
+        sweep(scope, &touched).await?;
+        note_changes(scope, owner, readings, &before, &mut gain.results).await?;
+    }
     Ok(gain.results)
 }
 
-/// Those of the documents that an earlier job wrote already: what that one said is taken out first.
-async fn documents_with_facts(scope: &mut Scope, documents: &[&ReadDocument]) -> StoreResult<Vec<DocumentId>> {
+/// Compares what documents say now with what they said before, and notes it with their jobs.
+async fn note_changes(
+    scope: &mut Scope,
+    owner: UserId,
+    readings: &[&Reading],
+    before: &BTreeMap<DocumentId, Statements>,
+    results: &mut [JobResult],
+) -> StoreResult<()> {
+    let documents: Vec<DocumentId> = before.keys().copied().collect();
+    let after = statements(scope, &documents).await?;
+    for (reading, result) in readings.iter().zip(results) {
+        let id = reading.document.document_id;
+        let Some((before, after)) = before.get(&id).zip(after.get(&id)) else { continue };
+        let (changes, counts) = compare(before, after);
+        note(scope, owner, reading.lease.job_id, &changes).await?;
+        result.changes = Some(counts);
+    }
+    Ok(())
+}
+
+/// Those of the documents that an earlier job read already: what that one said is taken out first.
+async fn read_before(scope: &mut Scope, documents: &[&ReadDocument]) -> StoreResult<Vec<DocumentId>> {
     Ok(sqlx::query_scalar(
         "SELECT d.id FROM unnest($1::uuid[]) AS d(id)
-         WHERE EXISTS (SELECT FROM entity_mentions m WHERE m.document_id = d.id)",
+         WHERE EXISTS (SELECT FROM jobs j WHERE j.document_id = d.id AND j.status = 'completed')",
     )
     .persistent(false)
     .bind(documents.iter().map(|d| d.document_id).collect::<Vec<_>>())
@@ -114,6 +146,8 @@ async fn upsert_entities(scope: &mut Scope, owner: UserId, gain: &GraphGain) -> 
         return Ok(Vec::new());
     }
     let rows = &gain.entities;
+    // An extracted entity that no document names at the moment is being read again, or is kept for a relationship that
+    // was made by hand: it takes everything from the newcomers.
     // Aliases cannot travel as an array of arrays, which PostgreSQL wants rectangular: they go as JSON.
     let ids: Vec<(EntityId, String, String)> = sqlx::query_as(
         "INSERT INTO entities AS e (id, owner_id, name, name_key, type, aliases, confidence, evidence_weight,
@@ -131,18 +165,22 @@ async fn upsert_entities(scope: &mut Scope, owner: UserId, gain: &GraphGain) -> 
              mention_count = e.mention_count + excluded.mention_count,
              confidence = CASE e.origin WHEN 'manual' THEN e.confidence
                           ELSE combined_confidence(e.evidence_weight + excluded.evidence_weight) END,
-             name = better_entity_name(e, excluded.name),
-             aliases = CASE WHEN (excluded.aliases || excluded.name) <@ (e.aliases || e.name) THEN e.aliases
+             name = CASE WHEN e.mention_count = 0 AND e.origin = 'extracted' THEN excluded.name
+                    ELSE better_entity_name(e, excluded.name) END,
+             aliases = CASE WHEN e.mention_count = 0 AND e.origin = 'extracted' THEN excluded.aliases
+                       WHEN (excluded.aliases || excluded.name) <@ (e.aliases || e.name) THEN e.aliases
                        ELSE ARRAY(SELECT a FROM (SELECT DISTINCT a COLLATE \"C\" AS a
                                                  FROM unnest(e.aliases || e.name || excluded.aliases || excluded.name) a) s
                                   WHERE a <> better_entity_name(e, excluded.name) ORDER BY a LIMIT $11) END,
-             metadata = CASE WHEN excluded.metadata <@ e.metadata THEN e.metadata
+             metadata = CASE WHEN e.mention_count = 0 AND e.origin = 'extracted' THEN excluded.metadata
+                        WHEN excluded.metadata <@ e.metadata THEN e.metadata
                         ELSE excluded.metadata || e.metadata END,
              (first_document, source, source_type) =
                  (SELECT CASE WHEN older THEN excluded.first_document ELSE e.first_document END,
                          CASE WHEN older THEN excluded.source ELSE e.source END,
                          CASE WHEN older THEN excluded.source_type ELSE e.source_type END
-                  FROM (SELECT e.origin = 'extracted' AND excluded.first_document < e.first_document) AS o(older)),
+                  FROM (SELECT e.origin = 'extracted'
+                               AND (e.mention_count = 0 OR excluded.first_document < e.first_document)) AS o(older)),
              updated_at = now()
          RETURNING e.id, e.type, e.name_key",
     )

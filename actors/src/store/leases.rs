@@ -40,6 +40,8 @@ pub struct Lease {
     /// What to extract.
     #[sqlx(json)]
     pub options: JobOptions,
+    /// Under which version of its owner's schema it was submitted, if there was one.
+    pub schema_version: Option<i32>,
     /// The lease's number: only the newest one may write.
     pub fence: i64,
     /// Which try this is, from 1.
@@ -82,7 +84,7 @@ macro_rules! lease_changes {
 /// The columns of a [`Lease`]; `j` is the table.
 macro_rules! lease_columns {
     () => {
-        "j.id AS job_id, j.owner_id, j.document_id, j.revision, j.options, j.fence, j.attempt, j.size_bytes, \
+        "j.id AS job_id, j.owner_id, j.document_id, j.revision, j.options, j.schema_version, j.fence, j.attempt, j.size_bytes, \
          j.created_at, j.traceparent"
     };
 }

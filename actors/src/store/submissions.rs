@@ -3,10 +3,12 @@
 use sha2::{Digest, Sha256};
 use sqlx::types::Json;
 
-use super::{Scope, Store, StoreError, StoreResult, documents::document_in, jobs::job_in};
+use super::{
+    Scope, Store, StoreError, StoreResult, documents::document_in, extraction_schemas::schema_in_force, jobs::job_in,
+};
 use crate::domain::{
     caller::Caller,
-    document::{Document, Idempotency, JobOptions, SourceType},
+    document::{Document, Idempotency, JobOptions, ReadAgain, SourceType},
     ids::{DocumentId, JobId, UserId},
     job::{Job, JobStatus, Priority},
 };
@@ -174,7 +176,7 @@ async fn insert(
     document: &PreparedDocument,
 ) -> StoreResult<Option<(DocumentId, JobId)>> {
     let (document_id, job_id) = (DocumentId::new(), JobId::new());
-    let done = sqlx::query(
+    let done = sqlx::query(concat!(
         "WITH d AS (
              INSERT INTO documents (id, owner_id, title, source, source_type, content_type, language, metadata,
                                     content_hash, size_bytes, job_id)
@@ -185,9 +187,11 @@ async fn insert(
              SELECT id, 1, $2, $12, $17, $18 FROM d
          )
          INSERT INTO jobs (id, owner_id, document_id, revision, priority, options, max_attempts, traceparent,
-                           size_bytes)
-         SELECT $11, $2, id, 1, $13, $14, $15, $16, $10 FROM d",
-    )
+                           size_bytes, schema_version)
+         SELECT $11, $2, id, 1, $13, $14, $15, $16, $10, ",
+        schema_in_force!("$2"),
+        " FROM d"
+    ))
     .bind(document_id)
     .bind(owner)
     .bind(&document.title)
@@ -230,25 +234,101 @@ async fn again(
     if !document.force || !JobStatus::parse(&status).is_some_and(JobStatus::is_final) {
         return Ok(Some((id, job_id, false)));
     }
-    let new_job = JobId::new();
-    sqlx::query(
+    let known = KnownDocument { id, owner, revision, size_bytes: document.size_bytes };
+    let new_job = insert_again(scope, &known, document.priority, &document.options, document.traceparent.as_deref());
+    Ok(Some((id, new_job.await?, true)))
+}
+
+/// A document that is there.
+struct KnownDocument {
+    id: DocumentId,
+    owner: UserId,
+    revision: i32,
+    size_bytes: i32,
+}
+
+/// Another job for a document whose newest has ended.
+async fn insert_again(
+    scope: &mut Scope,
+    document: &KnownDocument,
+    priority: Priority,
+    options: &JobOptions,
+    traceparent: Option<&str>,
+) -> StoreResult<JobId> {
+    let job = JobId::new();
+    sqlx::query(concat!(
         "WITH d AS (UPDATE documents SET job_id = $1, updated_at = now() WHERE id = $2 RETURNING id)
          INSERT INTO jobs (id, owner_id, document_id, revision, priority, options, max_attempts, traceparent,
-                           size_bytes)
-         SELECT $1, $3, id, $4, $5, $6, $7, $8, $9 FROM d",
-    )
-    .bind(new_job)
-    .bind(id)
-    .bind(owner)
-    .bind(revision)
-    .bind(document.priority.rank())
-    .bind(Json(&document.options))
+                           size_bytes, schema_version)
+         SELECT $1, $3, id, $4, $5, $6, $7, $8, $9, ",
+        schema_in_force!("$3"),
+        " FROM d"
+    ))
+    .bind(job)
+    .bind(document.id)
+    .bind(document.owner)
+    .bind(document.revision)
+    .bind(priority.rank())
+    .bind(Json(options))
     .bind(MAX_ATTEMPTS)
-    .bind(&document.traceparent)
+    .bind(traceparent)
     .bind(document.size_bytes)
     .execute(&mut **scope)
     .await?;
-    Ok(Some((id, new_job, true)))
+    Ok(job)
+}
+
+/// What asking for another extraction came to.
+#[derive(Debug)]
+pub enum Again {
+    /// A new job, or the one that this idempotency key made, was committed.
+    Taken(Box<Intake>),
+    /// The document's newest job is not over.
+    AtWork(JobStatus),
+    /// There is no such document for this caller.
+    NoSuchDocument,
+}
+
+impl Store {
+    /// Commits another job for a document, to read its stored text again.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn read_again(
+        &self,
+        caller: &Caller,
+        id: DocumentId,
+        again: &ReadAgain,
+        idempotency: Option<&Idempotency>,
+    ) -> StoreResult<Again> {
+        let mut scope = self.scope(caller).await?;
+        if let Some(key) = idempotency
+            && let Some(known) = known_key(&mut scope, key).await?
+        {
+            return Ok(Again::Taken(Box::new(known)));
+        }
+        let known: Option<(UserId, i32, i32, String)> = sqlx::query_as(
+            "SELECT d.owner_id, d.revision, d.size_bytes, j.status FROM documents d JOIN jobs j ON j.id = d.job_id
+             WHERE d.id = $1 FOR UPDATE OF d",
+        )
+        .bind(id)
+        .fetch_optional(&mut *scope)
+        .await?;
+        let Some((owner, revision, size_bytes, status)) = known else { return Ok(Again::NoSuchDocument) };
+        if let Some(status) = JobStatus::parse(&status).filter(|status| !status.is_final()) {
+            return Ok(Again::AtWork(status));
+        }
+        let known = KnownDocument { id, owner, revision, size_bytes };
+        let traceparent = again.traceparent.as_deref();
+        let job = insert_again(&mut scope, &known, again.priority, &again.extraction, traceparent).await?;
+        // A key is kept with its own user's documents; an admin who reads another's again has none.
+        if let Some(key) = idempotency.filter(|_| owner == caller.user_id) {
+            remember_key(&mut scope, owner, key, id, job).await?;
+        }
+        let (document, job) = read_both(&mut scope, id, job).await?;
+        scope.commit().await?;
+        Ok(Again::Taken(Box::new(Intake::Created(document, job))))
+    }
 }
 
 async fn read_both(scope: &mut Scope, document: DocumentId, job: JobId) -> StoreResult<(Document, Job)> {
