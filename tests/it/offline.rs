@@ -89,6 +89,7 @@ fn a_bad_line_is_answered_with_its_error_and_the_others_are_read() {
     let said = text(&output.stdout);
     let said: Vec<&str> = said.lines().collect();
     assert_eq!(said.len(), 4, "{said:?}");
+    assert!(said[0].contains(r#""wikidata":[{"id":"P19"}]"#), "born_in: {}", said[0]);
     assert!(said[0].starts_with(r#"{"id":1.50,"#) && said[0].contains("Marie Curie"), "{}", said[0]);
     assert!(said[1].starts_with(r#"{"id":"two","error":"#) && said[1].contains("text"), "{}", said[1]);
     assert!(said[2].starts_with(r#"{"id":null,"error":"#), "{}", said[2]);

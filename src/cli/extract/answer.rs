@@ -1,6 +1,6 @@
 //! The form in which an extraction is printed.
 
-use kgl_extraction::{Extraction, Span};
+use kgl_extraction::{Extraction, Span, wikidata};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -35,8 +35,24 @@ struct Relationship<'a> {
     tail: usize,
     confidence: f64,
     evidence: Span,
+    /// The properties that say the same, the nearest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    wikidata: Vec<Property>,
     #[serde(skip_serializing_if = "is_false")]
     open: bool,
+}
+
+/// A property of Wikidata.
+#[derive(Serialize)]
+struct Property {
+    id: &'static str,
+    /// Whether it leads from the tail to the head.
+    #[serde(skip_serializing_if = "is_false")]
+    inverse: bool,
+}
+
+fn properties(relation: &str) -> Vec<Property> {
+    wikidata(relation).iter().map(|property| Property { id: property.id, inverse: property.inverse }).collect()
 }
 
 // The signature is serde's.
@@ -65,6 +81,7 @@ impl<'a> Answer<'a> {
             tail: relation.tail_mention,
             confidence: relation.confidence,
             evidence: relation.evidence,
+            wikidata: if relation.open { Vec::new() } else { properties(&relation.relation_type) },
             open: relation.open,
         });
         Self {
