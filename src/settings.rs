@@ -169,6 +169,7 @@ fn engine(read: &Reader<'_>, environment: Environment) -> Result<EngineSettings,
         jwt_private_key_file,
         admin: admin(read)?,
         extractor,
+        open_relations: read.choice("KGL_OPEN_RELATIONS", &[("true", true), ("false", false)], true)?,
         language_model,
         workers: read.number("KGL_WORKERS", 1..=1024, available_parallelism().map_or(1, NonZeroUsize::get))?,
         // This very program, also when its file was replaced by a newer one meanwhile.

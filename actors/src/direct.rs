@@ -61,13 +61,14 @@ impl Direct {
             .extractors
             .own(options.extractor.as_deref())
             .ok_or_else(|| Error::invalid("extraction_config.extractor", "does not read at once: use store"))?;
+        let wanted = self.extractors.complete(options.extract);
         let thread = Arc::clone(&self.threads).acquire_owned().await.map_err(|_| Error::Internal)?;
         let gone = Gone::default();
         let watch = gone.watch();
         let read = tokio::task::spawn_blocking(move || {
             // Held until the thread is free, even if nobody waits for the answer any more.
             let _thread = thread;
-            extractor.extract(&text, &options.extract, &watch)
+            extractor.extract(&text, &wanted, &watch)
         });
         let found = read.await.map_err(|crash| {
             tracing::error!(error = %crash, "the extractor crashed on a text that was read at once");

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kgl_extraction::{ExtractError, Watch};
+use kgl_extraction::{ExtractError, ExtractOptions, Watch};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::Semaphore;
 
@@ -225,7 +225,9 @@ async fn extract(arguments: ExtractionArguments, work: Work) {
         Ok(extractor) => extractor,
         Err(reason) => return settler.settle(Verdict::Reject(reason)),
     };
-    match read(extractor, &lease, text, Arc::clone(&watch)).await {
+    let options = lease.options.extract.clone();
+    let options = if let Chosen::Own(_) = extractor { arguments.extractors.complete(options) } else { options };
+    match read(extractor, (lease.job_id, options), text, Arc::clone(&watch)).await {
         Ok(document) => {
             watch.now_writing();
             let reading = Reading { lease: lease.clone(), document };
@@ -248,8 +250,12 @@ fn halted(watch: &JobWatch) -> Option<Verdict> {
 }
 
 /// Runs the extractor on a blocking thread, where a panic ends as a verdict.
-async fn read(extractor: Chosen, lease: &Lease, text: Text, watch: Arc<JobWatch>) -> Result<ReadDocument, Verdict> {
-    let options = lease.options.extract.clone();
+async fn read(
+    extractor: Chosen,
+    (job, options): (JobId, ExtractOptions),
+    text: Text,
+    watch: Arc<JobWatch>,
+) -> Result<ReadDocument, Verdict> {
     let begun = Instant::now();
     let limit = extractor.time_limit(&text.content);
     let deadline = Deadline { watch: Arc::clone(&watch), until: begun + limit };
@@ -268,7 +274,7 @@ async fn read(extractor: Chosen, lease: &Lease, text: Text, watch: Arc<JobWatch>
         }
         Ok(Err((error, _))) => Err(verdict(error)),
         Err(crash) => {
-            report_crash(lease.job_id, &crash);
+            report_crash(job, &crash);
             Err(Verdict::Retry("the extractor crashed on this document".into()))
         }
     }

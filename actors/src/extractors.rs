@@ -19,6 +19,7 @@ const LANGUAGE_MODEL: &str = "openai";
 #[derive(Clone)]
 pub struct Extractors {
     default: Arc<str>,
+    open_relations: bool,
     /// What `default` stands for, unless that is the language model.
     usual: Option<Arc<dyn Extractor>>,
     language_model: Option<LanguageModel>,
@@ -58,18 +59,30 @@ impl Extractors {
                     .ok_or_else(|| wrong(format!("there is no extractor of the name {name:?}")))?,
             ),
         };
-        Ok(Self { default: name.into(), usual, language_model })
+        Ok(Self { default: name.into(), open_relations: settings.open_relations, usual, language_model })
     }
 
     /// Only the one that finds nothing.
     #[cfg(test)]
     pub(crate) fn noop() -> Self {
-        Self { default: "noop".into(), usual: Some(kgl_extraction::noop()), language_model: None }
+        Self {
+            default: "noop".into(),
+            open_relations: false,
+            usual: Some(kgl_extraction::noop()),
+            language_model: None,
+        }
     }
 
     /// The name of the one that reads when a job names nobody.
     pub(crate) fn default_name(&self) -> &str {
         &self.default
+    }
+
+    /// What is wanted of an extractor that needs nothing but this process, with the service's own wish where none is
+    /// told. A language model costs by what it is asked: it is asked for open relations only by those who want them.
+    pub(crate) fn complete(&self, mut options: ExtractOptions) -> ExtractOptions {
+        options.open_relations.get_or_insert(self.open_relations);
+        options
     }
 
     /// How the language model's endpoint does, if there is one.

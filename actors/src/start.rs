@@ -23,6 +23,8 @@ pub struct EngineSettings {
     pub admin: Option<AdminAccount>,
     /// Which extractor reads documents: `builtin`, `fast`, `noop` or `openai`.
     pub extractor: String,
+    /// Whether relations in the text's own words are read too, where a submission does not say.
+    pub open_relations: bool,
     /// The language model that `openai` asks, if there is one.
     pub language_model: Option<kgl_language_model::Settings>,
     /// Documents that are extracted at the same time.

@@ -29,6 +29,7 @@ fn question(query_type: QueryType, query: &str) -> GraphQuery {
         query_type,
         entity_types: Vec::new(),
         relationship_types: Vec::new(),
+        open: None,
         confidence_threshold: None,
         date_range: None,
         limit: 100,
@@ -209,7 +210,7 @@ async fn relationships_of_an_entity_go_by_direction_and_type() {
         (Direction::Outgoing, Some("knows"), vec![out]),
         (Direction::Both, Some("owns"), vec![]),
     ] {
-        let filter = RelationshipFilter { direction, relationship_type: relationship_type.map(Into::into) };
+        let filter = RelationshipFilter { direction, relationship_type: relationship_type.map(Into::into), open: None };
         let list = async |page: &Page| {
             library.graph.entity_relationships(&library.caller, people[0], &filter, page).await.unwrap()
         };

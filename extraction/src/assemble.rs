@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::clusters::Clusters;
 use crate::draft::{Anaphor, Argument, DraftMention, DraftRelation, ReadSentence};
 use crate::extraction::{Extraction, Mention, Relation, Span};
+use crate::open::LEAST_OPEN;
 
 /// Relations that a pronoun takes part in are shown from here: two guesses must be right for them.
 const LEAST_LED: f64 = 0.5;
@@ -90,7 +91,12 @@ fn choose(ends: &Ends<'_>, clusters: &Clusters, drafts: Vec<DraftRelation>, leas
             continue;
         };
         let new = Relation { open, ..new };
-        if new.confidence < if is_led { least.max(LEAST_LED) } else { least } {
+        let least = match (open, is_led) {
+            (true, _) => LEAST_OPEN,
+            (false, true) => least.max(LEAST_LED),
+            (false, false) => least,
+        };
+        if new.confidence < least {
             continue;
         }
         if is_led {

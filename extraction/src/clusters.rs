@@ -60,6 +60,19 @@ impl Clusters {
         growing.clusters
     }
 
+    /// A new entity that nothing names but a noun phrase.
+    pub(crate) fn add_concept(&mut self, name: String) -> usize {
+        self.entities.push(Entity {
+            name,
+            entity_type: "concept".to_owned(),
+            aliases: Vec::new(),
+            confidence: 0.0,
+            metadata: serde_json::Map::new(),
+        });
+        self.genders.push(None);
+        self.entities.len() - 1
+    }
+
     /// Takes other entities in place of these; `from` says which of these each comes from.
     pub(crate) fn replace(&mut self, entities: Vec<Entity>, entity_of: Vec<usize>, from: &[usize]) {
         self.genders = from.iter().map(|&old| self.genders[old]).collect();

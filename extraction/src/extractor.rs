@@ -57,7 +57,8 @@ pub struct ExtractOptions {
     /// How sure single types have to be, in place of `confidence_threshold`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thresholds: Option<Thresholds>,
-    /// Whether relations in the text's own words are wanted too; `None` is the extractor's default.
+    /// Whether relations in the text's own words are wanted too, and the noun phrases that they hold between; `None` is
+    /// no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_relations: Option<bool>,
     /// What the caller calls types and relations. Lists of types and thresholds may use either name.

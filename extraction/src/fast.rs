@@ -10,7 +10,7 @@ use crate::extractor::ExtractError;
 use crate::features::Scratch;
 use crate::hash;
 use crate::labels::TYPES;
-use crate::lexicon::Lexicon;
+use crate::lexicon::{self, Lexicon};
 use crate::patterns;
 use crate::relations::{RELATIONS, RelationModel};
 use crate::tagger::{Tagger, Workspace};
@@ -22,12 +22,11 @@ const LEAST_STATED: f32 = 0.2;
 
 /// The models.
 pub(crate) struct Fast {
-    lexicon: Lexicon,
+    lexicon: &'static Lexicon,
     tagger: Tagger,
     relations: RelationModel,
 }
 
-const LEXICON: &[u8] = include_bytes!("../weights/lexicon.bin");
 const TAGGER: &[u8] = include_bytes!("../weights/tagger.bin");
 const RELATION_MODEL: &[u8] = include_bytes!("../weights/relations.bin");
 
@@ -40,7 +39,7 @@ impl Fast {
 
     fn decode() -> Result<Self, WireError> {
         Ok(Self {
-            lexicon: Lexicon::read(&mut Reader::new(LEXICON))?,
+            lexicon: Lexicon::shared(),
             tagger: Tagger::read(&mut Reader::new(TAGGER))?,
             relations: RelationModel::read(&mut Reader::new(RELATION_MODEL))?,
         })
@@ -49,7 +48,7 @@ impl Fast {
 
 impl Tier for Fast {
     fn fingerprint(&self) -> u32 {
-        let weights = [LEXICON, TAGGER, RELATION_MODEL].map(|part| hash::bytes(part.iter().copied()));
+        let weights = [lexicon::WEIGHTS, TAGGER, RELATION_MODEL].map(|part| hash::bytes(part.iter().copied()));
         hash::bucket(weights.into_iter().fold(0, hash::pair), 32)
     }
 

@@ -19,11 +19,11 @@ pub(crate) struct Traits {
     /// Hash of the shape: `Xx`, `X.`, `00`.
     pub(crate) shape: u64,
     /// Hashes of the first 2, 3, 4 and the last 1, 2, 3, 4 characters.
-    affixes: [u64; 7],
+    pub(crate) affixes: [u64; 7],
     /// What the lexicon says.
     pub(crate) entry: Entry,
     /// Flags of known names of several words that it begins (low byte) or continues (high byte).
-    names: u16,
+    pub(crate) names: u16,
     pub(crate) capital: bool,
 }
 

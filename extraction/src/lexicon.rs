@@ -1,7 +1,12 @@
 //! What is known of words beforehand: known names and word clusters.
 
+use std::sync::OnceLock;
+
 use crate::hash;
 use crate::wire::{Reader, WireError, write_varint};
+
+/// Its serial form.
+pub(crate) const WEIGHTS: &[u8] = include_bytes!("../weights/lexicon.bin");
 
 /// A given name.
 pub(crate) const GIVEN_NAME: u8 = 1;
@@ -42,6 +47,13 @@ pub(crate) fn key(words: &str) -> u32 {
 }
 
 impl Lexicon {
+    /// The one that is part of the binary, decoded once a process.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Lexicon> = OnceLock::new();
+        // A test decodes it: what is compiled in cannot fail later.
+        SHARED.get_or_init(|| Self::read(&mut Reader::new(WEIGHTS)).expect("the lexicon compiled in is whole"))
+    }
+
     /// From entries by key; keys are distinct and not zero.
     pub(crate) fn new(entries: impl ExactSizeIterator<Item = (u32, Entry)>) -> Self {
         let mut slots = vec![(0, Entry::default()); (entries.len() * 2).next_power_of_two().max(2)];

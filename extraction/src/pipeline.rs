@@ -1,7 +1,7 @@
 //! The way of a text through an extractor of ours, whichever tier of models it has.
 //!
 //! sentences and tokens → names by the tier, values by rules → entities → anaphors → relations by the tier and by
-//! wording → one relation for each statement → what the caller wants to see.
+//! wording, and where wanted in the text's own words → one relation for each statement → what the caller wants to see.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,9 @@ use crate::draft::{DraftMention, ReadSentence};
 use crate::extraction::Extraction;
 use crate::extractor::{ExtractError, ExtractOptions, Extractor, MAX_TEXT_BYTES, USUAL_TIME_LIMIT, Watch};
 use crate::gazetteer::Gazetteer;
+use crate::hash;
 use crate::names;
+use crate::open::{self, Drafts};
 use crate::patterns;
 use crate::repeats;
 use crate::sentences;
@@ -22,7 +24,7 @@ use crate::tier::{Progress, Tier};
 use crate::wanted::Wanted;
 
 /// Of the code: to be raised with every change that could change what is found.
-const CODE_VERSION: &str = "1.2.0";
+const CODE_VERSION: &str = "1.3.0";
 
 /// Steps of each sentence: its names and its relations.
 const STAGES: usize = 2;
@@ -39,7 +41,8 @@ pub(crate) struct Pipeline {
 
 impl Pipeline {
     pub(crate) fn new(name: &'static str, tier: Arc<dyn Tier>) -> Self {
-        let version = format!("{CODE_VERSION}+{:08x}", tier.fingerprint());
+        let weights = hash::pair(u64::from(tier.fingerprint()), open::fingerprint());
+        let version = format!("{CODE_VERSION}+{:08x}", hash::bucket(weights, 32));
         Self { name, version, tier }
     }
 }
@@ -72,13 +75,21 @@ impl Extractor for Pipeline {
         let mut reading = self.tier.begin(text, &sentences);
         let tagged = reading.names(&mut progress)?;
         let mut mentions = settle(text, &sentences, tagged, &progress)?;
-        let clusters = gather(text, &sentences, &mut mentions, options.gazetteer.as_ref(), &wanted)?;
-        let anaphors = antecedents::lead(text, &sentences, &mentions, &clusters, &progress)?;
+        let mut clusters = gather(text, &sentences, &mut mentions, options.gazetteer.as_ref(), &wanted)?;
+        let mut anaphors = antecedents::lead(text, &sentences, &mentions, &clusters, &progress)?;
         let mut relations = reading.relations(&mentions, &anaphors, &mut progress)?;
         drop(reading);
         relations.extend(patterns::state(&sentences, &mentions, &anaphors));
-        // Relations in the text's own words join here, where none of the known ones holds.
         let least = self.tier.least_relation();
+        if options.open_relations == Some(true) {
+            let drafts = Drafts {
+                mentions: &mut mentions,
+                anaphors: &mut anaphors,
+                relations: &mut relations,
+                clusters: &mut clusters,
+            };
+            open::join(text, &sentences, (&wanted, least), &progress, drafts)?;
+        }
         let mut all = assemble::assemble(text, &sentences, &mentions, &anaphors, relations, clusters, least);
         demonyms::settle(&mut all);
         all.extractor = self.name.to_owned();

@@ -7,7 +7,9 @@ mod lexicon;
 mod measure;
 mod relations;
 mod rng;
+mod syntax;
 mod tagger;
+mod treebank;
 
 use std::collections::BTreeMap;
 
@@ -93,6 +95,27 @@ fn token_rows(text: &str, lexicon: &Lexicon, scratch: &mut Scratch) -> Vec<Vec<T
         tokens.iter().enumerate().map(|(at, token)| (token.char_start, token.char_end, scratch.known(at))).collect()
     });
     rows.collect()
+}
+
+/// Trains the tagger and parser on the treebank, with the word list of the resources, and measures them on the held-out
+/// part of the treebank; for `syntax.bin`.
+///
+/// # Errors
+/// [`TrainError`] when a file is missing or unreadable.
+pub fn train_syntax(
+    files: &BTreeMap<String, Vec<u8>>,
+    resources: &BTreeMap<String, Vec<u8>>,
+    lexicon: &[u8],
+    report: &mut dyn FnMut(String),
+) -> Result<Vec<u8>, TrainError> {
+    const LIST: &str = "en-lexicon.txt";
+    let list = resources.get(LIST).ok_or_else(|| TrainError::Missing(LIST.to_owned()))?;
+    let list = std::str::from_utf8(list).map_err(|_| TrainError::Data(LIST.to_owned()))?;
+    let lexicon = Lexicon::read(&mut Reader::new(lexicon)).map_err(|_| TrainError::Data("the lexicon".into()))?;
+    let mut bytes = Vec::new();
+    syntax::run(files, (&lexicon, list), report)?.write(&mut bytes);
+    report(format!("syntax: {} bytes", bytes.len()));
+    Ok(bytes)
 }
 
 /// The models, serialised.

@@ -71,7 +71,8 @@ impl Wanted {
             && confidence >= least(self.least, &self.thresholds.entity_types, &self.synonyms.entity_types, name)
     }
 
-    fn shows_relation(&self, name: &str, confidence: f64) -> bool {
+    /// Whether a relation of this type and confidence is wanted at all.
+    pub(crate) fn shows_relation(&self, name: &str, confidence: f64) -> bool {
         let synonyms = &self.synonyms.relationship_types;
         shows(self.relations.as_ref(), synonyms, name)
             && confidence >= least(self.least, &self.thresholds.relationship_types, synonyms, name)

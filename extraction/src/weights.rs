@@ -1,28 +1,28 @@
 //! Linear weights over hashed features, and their compact form.
 //!
 //! A feature is one of `2^bits` buckets; each bucket that was learnt anything about has a row of
-//! [`WIDTH`] weights, one an output. Rows are found by a bitmap with running counts (rank), so that
+//! [`WIDTH`] weights (or another multiple of eight), one an output. Rows are found by a bitmap with running counts (rank), so that
 //! the many features that mean nothing cost one bit of cache.
 
 use crate::wire::{Reader, WireError, write_varint};
 
-/// Outputs a row has room for.
+/// Outputs a row has room for, where not said otherwise. Every width is a multiple of eight.
 pub(crate) const WIDTH: usize = 24;
 
 /// A score or weight for each output.
 pub(crate) type Row = [f32; WIDTH];
 
 /// Learnt weights, ready for use.
-pub(crate) struct Weights {
+pub(crate) struct Weights<const W: usize = WIDTH> {
     bits: u32,
     present: Vec<u64>,
     /// Rows before each word of `present`.
     rank: Vec<u32>,
-    rows: Vec<[i8; WIDTH]>,
+    rows: Vec<[i8; W]>,
     scale: f32,
 }
 
-impl Weights {
+impl<const W: usize> Weights<W> {
     /// Buckets are numbers below `2^bits`.
     pub(crate) fn bits(&self) -> u32 {
         self.bits
@@ -34,8 +34,8 @@ impl Weights {
     }
 
     /// The sum of the rows of `features`.
-    pub(crate) fn score(&self, features: &[u32]) -> Row {
-        let mut sum = [0_i32; WIDTH];
+    pub(crate) fn score(&self, features: &[u32]) -> [f32; W] {
+        let mut sum = [0_i32; W];
         for &feature in features {
             let (word, bit) = ((feature >> 6) as usize, feature & 63);
             let present = self.present[word];
@@ -51,7 +51,7 @@ impl Weights {
     }
 
     /// From dense weights (`2^bits` rows), dropping every weight nearer to zero than `least`.
-    pub(crate) fn compress(dense: &[Row], bits: u32, least: f32) -> Self {
+    pub(crate) fn compress(dense: &[[f32; W]], bits: u32, least: f32) -> Self {
         let largest = dense.iter().flatten().fold(0_f32, |most, w| most.max(w.abs())).max(f32::MIN_POSITIVE);
         // A few huge weights must not cost all the others their precision.
         let scale = largest.min(6.0) / 127.0;
@@ -71,7 +71,7 @@ impl Weights {
     }
 
     /// Appends the serial form: bits, scale, then for each row the gap to the one before, a mask of
-    /// the outputs and their weights.
+    /// the outputs and their weights. The masks of wide rows are mostly zeros: a byte tells which of their bytes follow.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         write_varint(out, u64::from(self.bits));
         out.extend(self.scale.to_le_bytes());
@@ -87,8 +87,8 @@ impl Weights {
                 bits &= bits - 1;
                 write_varint(out, bucket - last);
                 last = bucket;
-                let mask = (0..WIDTH).fold(0_u32, |mask, i| mask | u32::from(row[i] != 0) << i);
-                out.extend(&mask.to_le_bytes()[..3]);
+                let mask = (0..W).fold(0_u64, |mask, i| mask | u64::from(row[i] != 0) << i);
+                write_mask::<W>(out, mask);
                 out.extend(row.iter().filter(|&&w| w != 0).map(|&w| w as u8));
             }
         }
@@ -109,9 +109,8 @@ impl Weights {
             bucket += input.varint()?;
             let word = present.get_mut((bucket / 64) as usize).ok_or(WireError::Invalid)?;
             *word |= 1 << (bucket % 64);
-            let mask = input.bytes(3)?;
-            let mask = u32::from_le_bytes([mask[0], mask[1], mask[2], 0]);
-            let mut row = [0_i8; WIDTH];
+            let mask = read_mask::<W>(input)?;
+            let mut row = [0_i8; W];
             for (i, weight) in row.iter_mut().enumerate() {
                 if mask >> i & 1 == 1 {
                     *weight = input.byte()? as i8;
@@ -121,6 +120,28 @@ impl Weights {
         }
         Ok(Self { bits, rank: ranks(&present), present, rows, scale })
     }
+}
+
+/// Rows of more outputs than this are wide.
+const NARROW: usize = WIDTH;
+
+fn write_mask<const W: usize>(out: &mut Vec<u8>, mask: u64) {
+    let bytes = &mask.to_le_bytes()[..W / 8];
+    if W > NARROW {
+        out.push(bytes.iter().enumerate().fold(0, |which, (i, &byte)| which | u8::from(byte != 0) << i));
+        out.extend(bytes.iter().filter(|&&byte| byte != 0));
+    } else {
+        out.extend(bytes);
+    }
+}
+
+fn read_mask<const W: usize>(input: &mut Reader<'_>) -> Result<u64, WireError> {
+    let which = if W > NARROW { input.byte()? } else { u8::MAX };
+    let mut mask = 0;
+    for i in (0..W / 8).filter(|i| which >> i & 1 == 1) {
+        mask |= u64::from(input.byte()?) << (8 * i);
+    }
+    Ok(mask)
 }
 
 fn ranks(present: &[u64]) -> Vec<u32> {
@@ -139,20 +160,25 @@ fn ranks(present: &[u64]) -> Vec<u32> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn compressed_weights_score_like_the_dense_ones_and_survive_the_wire() {
-        let mut dense = vec![[0.0; WIDTH]; 256];
+    fn survives<const W: usize>() {
+        let mut dense = vec![[0.0; W]; 256];
         dense[3][0] = 1.0;
-        dense[3][23] = -2.0;
+        dense[3][W - 1] = -2.0;
         dense[200][5] = 0.5;
         dense[201][5] = 0.001;
         let weights = Weights::compress(&dense, 8, 0.01);
         let mut bytes = Vec::new();
         weights.write(&mut bytes);
-        let weights = Weights::read(&mut Reader::new(&bytes)).expect("its own form");
+        let weights = Weights::<W>::read(&mut Reader::new(&bytes)).expect("its own form");
         assert_eq!(weights.len(), 2);
         let score = weights.score(&[3, 200, 201, 7]);
-        assert!((score[0] - 1.0).abs() < 0.02 && (score[23] + 2.0).abs() < 0.02 && (score[5] - 0.5).abs() < 0.02);
-        assert!(Weights::read(&mut Reader::new(&bytes[..bytes.len() - 1])).is_err());
+        assert!((score[0] - 1.0).abs() < 0.02 && (score[W - 1] + 2.0).abs() < 0.02 && (score[5] - 0.5).abs() < 0.02);
+        assert!(Weights::<W>::read(&mut Reader::new(&bytes[..bytes.len() - 1])).is_err());
+    }
+
+    #[test]
+    fn compressed_weights_score_like_the_dense_ones_and_survive_the_wire() {
+        survives::<WIDTH>();
+        survives::<48>();
     }
 }

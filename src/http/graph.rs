@@ -51,6 +51,8 @@ pub(crate) enum QuestionType {
 pub(crate) struct QuestionFilters {
     entity_types: Option<Vec<String>>,
     relationship_types: Option<Vec<String>>,
+    /// Only relationships in the text's own words (`true`), or only the known ones (`false`).
+    open: Option<bool>,
     #[schema(minimum = 0, maximum = 1)]
     confidence_threshold: Option<f64>,
     date_range: Option<DateRange>,
@@ -151,6 +153,7 @@ impl GraphQuestion {
             query_type,
             entity_types: filters.entity_types.unwrap_or_default(),
             relationship_types: filters.relationship_types.unwrap_or_default(),
+            open: filters.open,
             confidence_threshold: filters.confidence_threshold,
             date_range: filters
                 .date_range

@@ -28,7 +28,7 @@ pub fn graph(service: &Service, user: &str) -> Vec<String> {
              WHERE m.owner_id = '{user}'"
         ),
         format!(
-            "SELECT concat_ws(' | ', 'relationship', {KEY}, r.relationship_type, concat_ws('/', t.type, t.name_key),
+            "SELECT concat_ws(' | ', 'relationship', {KEY}, r.relationship_type, r.open, concat_ws('/', t.type, t.name_key),
                     r.confidence, r.evidence_weight, r.evidence_count, r.metadata, r.is_active)
              FROM entity_relationships r JOIN entities e ON e.id = r.source_entity_id
              JOIN entities t ON t.id = r.target_entity_id WHERE r.owner_id = '{user}'"

@@ -95,14 +95,15 @@ function factList(facts, act) {
 function factRow(fact, act) {
   const line = el("span", { class: "triple" },
     name(fact.head),
-    el("span", { class: "relation" }, "—", el("b", { text: words(fact.type) }), "→"),
+    el("span", { class: "relation", title: fact.open ? "In the text's own words" : "" },
+      "—", el("b", { text: words(fact.type) }), "→"),
     name(fact.tail));
   const proofs = fact.evidence.map((evidence) => quoteButton(evidence, act));
   const title = fact.evidence.length > 0
     ? el("button", { type: "button", class: "fact", on: { click: () => act.showEvidence(fact.evidence[0]) } }, line)
     : el("div", { class: "fact" }, line);
   title.append(el("span", { class: "confidence", title: "Confidence", text: percent(fact.confidence) }));
-  return el("li", { class: "fact-row" }, title, ...proofs);
+  return el("li", { class: fact.open ? "fact-row open" : "fact-row" }, title, ...proofs);
 }
 
 function name(entity) {

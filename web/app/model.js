@@ -44,6 +44,7 @@ export function readGraph(text, graph) {
   const facts = (graph.relationships ?? []).map((relationship) => ({
     id: relationship.id,
     type: relationship.relationship_type,
+    open: relationship.open === true,
     confidence: relationship.confidence,
     head: byId.get(relationship.source_entity_id) ?? unknownEntity(),
     tail: byId.get(relationship.target_entity_id) ?? unknownEntity(),

@@ -53,6 +53,8 @@ pub struct Relationship {
     pub target_entity_id: EntityId,
     /// What it says: `works_for`, `founded`, …
     pub relationship_type: String,
+    /// Whether it is in the text's own words (`contains`, `grown_in`) and not one of the known ones: less sure.
+    pub open: bool,
     /// How sure it is, 0 to 1: documents count as independent evidence.
     pub confidence: f64,
     /// What is known of it besides.

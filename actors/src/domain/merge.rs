@@ -89,6 +89,8 @@ pub struct RelationshipKey {
     pub tail: usize,
     /// What it says.
     pub relationship_type: String,
+    /// Whether in the text's own words, which makes it another one than a known one of the same name.
+    pub open: bool,
 }
 
 /// What the batch adds to a relationship.
@@ -365,7 +367,8 @@ fn evidence_rows(
         let tail_span = relation.tail_span;
         let start = relation.evidence.start.min(head_span.start).min(tail_span.start);
         let end = relation.evidence.end.max(head_span.end).max(tail_span.end);
-        let key = RelationshipKey { head, tail, relationship_type: relation.relation_type.clone() };
+        let (relationship_type, open) = (relation.relation_type.clone(), relation.open);
+        let key = RelationshipKey { head, tail, relationship_type, open };
         let row = EvidenceRow {
             document: number,
             relationship: 0,

@@ -29,6 +29,8 @@ pub struct EntityFilter {
 pub struct RelationshipFilter {
     /// Only of this type.
     pub relationship_type: Option<String>,
+    /// Only those in the text's own words, or only the known ones.
+    pub open: Option<bool>,
     /// Which way.
     pub direction: Direction,
 }
@@ -44,6 +46,8 @@ pub struct GraphQuery {
     pub entity_types: Vec<String>,
     /// Only relationships of these types; empty is all.
     pub relationship_types: Vec<String>,
+    /// Only relationships in the text's own words, or only the known ones.
+    pub open: Option<bool>,
     /// Only facts at least this sure.
     pub confidence_threshold: Option<f64>,
     /// Only entities first seen in this range, ends included.

@@ -132,5 +132,5 @@ async fn with_ends(scope: &mut Scope, query: &GraphQuery, edges: Vec<Relationshi
 }
 
 fn edge_filter(query: &GraphQuery) -> EdgeFilter<'_> {
-    EdgeFilter { types: &query.relationship_types, confidence_min: query.confidence_threshold }
+    EdgeFilter { types: &query.relationship_types, open: query.open, confidence_min: query.confidence_threshold }
 }

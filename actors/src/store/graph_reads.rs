@@ -61,6 +61,8 @@ pub(crate) async fn by_name(
 pub(crate) struct EdgeFilter<'a> {
     /// Only of these types; empty is all.
     pub(crate) types: &'a [String],
+    /// Only those in the text's own words, or only the known ones.
+    pub(crate) open: Option<bool>,
     /// Only at least this sure.
     pub(crate) confidence_min: Option<f64>,
 }
@@ -70,6 +72,9 @@ impl EdgeFilter<'_> {
         query.push("r.is_active");
         if !self.types.is_empty() {
             query.push(" AND r.relationship_type = ANY (").push_bind(self.types.to_vec()).push(")");
+        }
+        if let Some(open) = self.open {
+            query.push(" AND r.open = ").push_bind(open);
         }
         if let Some(confidence) = self.confidence_min {
             query.push(" AND r.confidence >= ").push_bind(confidence);
@@ -151,7 +156,7 @@ pub(crate) async fn count_edges_of_types(scope: &mut Scope, types: &[String], qu
 
 /// A filter on entities lets an edge through when one of its ends is such an entity.
 fn push_types(sql: &mut QueryBuilder<Postgres>, types: &[String], query: &GraphQuery) {
-    let filter = EdgeFilter { types: &[], confidence_min: query.confidence_threshold };
+    let filter = EdgeFilter { types: &[], open: query.open, confidence_min: query.confidence_threshold };
     filter.push(sql);
     match types {
         // One type is read in the order of its index.

@@ -95,7 +95,7 @@ async fn subtract_relationships(scope: &mut Scope, documents: &[DocumentId]) -> 
         .bind(documents)
         .execute(&mut **scope)
         .await?;
-    sqlx::query("SELECT id FROM entity_relationships WHERE id = ANY($1) ORDER BY source_entity_id, target_entity_id, relationship_type FOR UPDATE")
+    sqlx::query("SELECT id FROM entity_relationships WHERE id = ANY($1) ORDER BY source_entity_id, target_entity_id, relationship_type, open FOR UPDATE")
         .persistent(false)
         .bind(&ids)
         .execute(&mut **scope)

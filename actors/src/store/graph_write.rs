@@ -216,29 +216,29 @@ async fn upsert_relationships(
     if gain.relationships.is_empty() {
         return Ok(Vec::new());
     }
-    let mut rows: Vec<(EntityId, EntityId, &str, i64, i64, usize)> = gain
+    let mut rows: Vec<(EntityId, EntityId, &str, bool, i64, i64, usize)> = gain
         .relationships
         .iter()
         .enumerate()
         .map(|(at, (key, r))| {
-            (entities[key.head], entities[key.tail], key.relationship_type.as_str(), r.weight, r.evidence, at)
+            (entities[key.head], entities[key.tail], key.relationship_type.as_str(), key.open, r.weight, r.evidence, at)
         })
         .collect();
     // By the entities' ids and not by their names: the order in which every writer locks.
     rows.sort_unstable();
-    let ids: Vec<(RelationshipId, EntityId, EntityId, String)> = sqlx::query_as(
+    let ids: Vec<(RelationshipId, EntityId, EntityId, String, bool)> = sqlx::query_as(
         "INSERT INTO entity_relationships AS r (id, owner_id, source_entity_id, target_entity_id, relationship_type,
-             confidence, evidence_weight, evidence_count, created_by)
-         SELECT n.id, $1, n.source, n.target, n.type, combined_confidence(n.weight), n.weight, n.evidence, $1
-         FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::bigint[])
-           AS n(id, source, target, type, weight, evidence)
-         ON CONFLICT (source_entity_id, target_entity_id, relationship_type) DO UPDATE SET
+             open, confidence, evidence_weight, evidence_count, created_by)
+         SELECT n.id, $1, n.source, n.target, n.type, n.open, combined_confidence(n.weight), n.weight, n.evidence, $1
+         FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::boolean[], $7::bigint[], $8::bigint[])
+           AS n(id, source, target, type, open, weight, evidence)
+         ON CONFLICT (source_entity_id, target_entity_id, relationship_type, open) DO UPDATE SET
              evidence_weight = r.evidence_weight + excluded.evidence_weight,
              evidence_count = r.evidence_count + excluded.evidence_count,
              confidence = CASE r.origin WHEN 'manual' THEN r.confidence
                           ELSE combined_confidence(r.evidence_weight + excluded.evidence_weight) END,
              updated_at = now()
-         RETURNING r.id, r.source_entity_id, r.target_entity_id, r.relationship_type",
+         RETURNING r.id, r.source_entity_id, r.target_entity_id, r.relationship_type, r.open",
     )
     .bind(owner)
     .bind(rows.iter().map(|_| RelationshipId::new()).collect::<Vec<_>>())
@@ -247,13 +247,14 @@ async fn upsert_relationships(
     .bind(rows.iter().map(|r| r.2).collect::<Vec<_>>())
     .bind(rows.iter().map(|r| r.3).collect::<Vec<_>>())
     .bind(rows.iter().map(|r| r.4).collect::<Vec<_>>())
+    .bind(rows.iter().map(|r| r.5).collect::<Vec<_>>())
     .fetch_all(&mut **scope)
     .await?;
-    let by_key: HashMap<(EntityId, EntityId, &str), RelationshipId> =
-        ids.iter().map(|(id, head, tail, kind)| ((*head, *tail, kind.as_str()), *id)).collect();
+    let by_key: HashMap<(EntityId, EntityId, &str, bool), RelationshipId> =
+        ids.iter().map(|(id, head, tail, kind, open)| ((*head, *tail, kind.as_str(), *open), *id)).collect();
     let mut placed = vec![None; rows.len()];
-    for (head, tail, kind, _, _, at) in &rows {
-        placed[*at] = by_key.get(&(*head, *tail, *kind)).copied();
+    for (head, tail, kind, open, _, _, at) in &rows {
+        placed[*at] = by_key.get(&(*head, *tail, *kind, *open)).copied();
     }
     placed.into_iter().map(|id| id.ok_or_else(|| sqlx::Error::RowNotFound.into())).collect()
 }

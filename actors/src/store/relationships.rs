@@ -15,7 +15,7 @@ use crate::{
 /// What a [`Relationship`] is read from; the table goes by `r`.
 macro_rules! relationship_columns {
     () => {
-        "r.id, r.source_entity_id, r.target_entity_id, r.relationship_type, r.confidence, r.metadata, \
+        "r.id, r.source_entity_id, r.target_entity_id, r.relationship_type, r.open, r.confidence, r.metadata, \
          r.evidence_count, r.created_by, r.created_at, r.updated_at, r.is_active"
     };
 }
@@ -27,6 +27,7 @@ impl FromRow<'_, PgRow> for Relationship {
             source_entity_id: row.try_get("source_entity_id")?,
             target_entity_id: row.try_get("target_entity_id")?,
             relationship_type: row.try_get("relationship_type")?,
+            open: row.try_get("open")?,
             confidence: row.try_get("confidence")?,
             metadata: row.try_get("metadata")?,
             evidence_count: row.try_get("evidence_count")?,
@@ -112,6 +113,9 @@ fn push_filter(query: &mut QueryBuilder<Postgres>, end: &'static str, id: Entity
     query.push(end).push(" = ").push_bind(id).push(" AND r.is_active");
     if let Some(relationship_type) = &filter.relationship_type {
         query.push(" AND r.relationship_type = ").push_bind(relationship_type.clone());
+    }
+    if let Some(open) = filter.open {
+        query.push(" AND r.open = ").push_bind(open);
     }
 }
 

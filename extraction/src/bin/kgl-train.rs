@@ -1,4 +1,5 @@
-//! Learns the models of kgl-extraction: `kgl-train DATA_DIR RESOURCES_DIR OUT_DIR`; and cuts texts into tokens for the
+//! Learns the models of kgl-extraction: `kgl-train DATA_DIR RESOURCES_DIR OUT_DIR`, or the grammar alone, with the
+//! lexicon that lies in OUT_DIR: `kgl-train --syntax DATA_DIR RESOURCES_DIR OUT_DIR`; and cuts texts into tokens for the
 //! trainer of the neural ones: `kgl-train tokens LEXICON < TEXTS > TOKENS`.
 //! The README of the crate says where the files come from.
 // The report is this program's output.
@@ -21,10 +22,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         [data] => return Ok(training::measure_antecedents(&read(data)?, &mut |line| println!("{line}"))?),
         _ => {}
     }
+    if let [flag, data, resources, out] = folders.as_slice()
+        && flag.as_os_str() == "--syntax"
+    {
+        return syntax(&read(data)?, &read(resources)?, &fs::read(out.join("lexicon.bin"))?, out);
+    }
     let [data, resources, out] = folders.as_slice() else {
-        return Err("usage: kgl-train DATA_DIR RESOURCES_DIR OUT_DIR, or kgl-train DATA_DIR to measure only, or \
-                    kgl-train tokens LEXICON"
-            .into());
+        return Err(
+            "usage: kgl-train DATA_DIR RESOURCES_DIR OUT_DIR, or kgl-train --syntax DATA_DIR RESOURCES_DIR OUT_DIR, \
+                    or kgl-train DATA_DIR to measure only, or kgl-train tokens LEXICON"
+                .into(),
+        );
     };
     let resources = read(resources)?;
     fs::write(out.join("given_names.txt"), training::build_given_names(&resources)?)?;
@@ -34,6 +42,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let models = training::train(&read(data)?, &lexicon, &mut |line| println!("{line}"))?;
     fs::write(out.join("tagger.bin"), &models.tagger)?;
     fs::write(out.join("relations.bin"), &models.relations)?;
+    syntax(&read(data)?, &resources, &lexicon, out)
+}
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+fn syntax(files: &Files, resources: &Files, lexicon: &[u8], out: &Path) -> Result<(), Box<dyn Error>> {
+    let bytes = training::train_syntax(files, resources, lexicon, &mut |line| println!("{line}"))?;
+    fs::write(out.join("syntax.bin"), bytes)?;
     Ok(())
 }
 
