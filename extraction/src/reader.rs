@@ -21,13 +21,11 @@ use crate::cues::is_cued;
 use crate::draft::{Anaphor, Argument, DraftMention, DraftRelation, ReadSentence, anaphors_in, mentions_in};
 use crate::extractor::ExtractError;
 use crate::hash;
-use crate::lexicon::Lexicon;
+use crate::lexicon::{self, Lexicon};
 use crate::neural::engine::{Graph, Input, Output};
 use crate::neural::{self, NeuralError, Package};
 use crate::tier::{Progress, Tier, TierReading};
-use crate::wire::Reader as WireReader;
 
-const LEXICON: &[u8] = include_bytes!("../weights/lexicon.bin");
 static ENCODER: &[u8] = include_bytes!("../weights/reader.onnx");
 static PAIRS: &[u8] = include_bytes!("../weights/relations.onnx");
 const META: &[u8] = include_bytes!("../weights/reader.json");
@@ -56,7 +54,7 @@ const PAD_REGION: i32 = 7;
 /// The networks.
 pub(crate) struct ReaderTier {
     package: &'static Package,
-    lexicon: Lexicon,
+    lexicon: &'static Lexicon,
     encoder: Graph,
     pairs: Graph,
     meta: Meta,
@@ -70,11 +68,9 @@ impl ReaderTier {
     pub(crate) fn load() -> Result<Self, NeuralError> {
         let unreadable = |name, reason: String| NeuralError::Unreadable { name, reason };
         let meta = serde_json::from_slice(META).map_err(|error| unreadable("reader.json", error.to_string()))?;
-        let lexicon = Lexicon::read(&mut WireReader::new(LEXICON))
-            .map_err(|error| unreadable("lexicon.bin", error.to_string()))?;
         Ok(Self {
             package: neural::package()?,
-            lexicon,
+            lexicon: Lexicon::shared(),
             encoder: Graph::load("reader.onnx", ENCODER)?,
             pairs: Graph::load("relations.onnx", PAIRS)?,
             meta,
@@ -166,7 +162,7 @@ fn padded(windows: &[Window]) -> usize {
 impl Tier for ReaderTier {
     fn fingerprint(&self) -> u32 {
         // The files are large: their ends and lengths change with every training.
-        let parts = [LEXICON, ENCODER, PAIRS, META].map(|part| hash::bytes(part.iter().copied()));
+        let parts = [lexicon::WEIGHTS, ENCODER, PAIRS, META].map(|part| hash::bytes(part.iter().copied()));
         let own = parts.into_iter().fold(0, hash::pair);
         hash::bucket(hash::pair(own, hash::bytes(self.package.id.bytes())), 32)
     }
@@ -197,7 +193,7 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn windows(&self) -> &[Window] {
         self.windows
-            .get_or_init(|| windows::cut(self.text, self.sentences, &self.tier.package.wordpiece, &self.tier.lexicon))
+            .get_or_init(|| windows::cut(self.text, self.sentences, &self.tier.package.wordpiece, self.tier.lexicon))
     }
 
     /// The mentions of a segment, from the scores of its window's pieces.
@@ -454,7 +450,7 @@ mod tests {
         }
         let text = "Ada Lovelace was born in London.";
         let sentences = read(text);
-        let windows = windows::cut(text, &sentences, &tier.package.wordpiece, &tier.lexicon);
+        let windows = windows::cut(text, &sentences, &tier.package.wordpiece, tier.lexicon);
         let (length, states, tags) = tier.encode(&windows).expect("it runs");
         assert_eq!((states.data.len(), tags.data.len()), (length * WIDTH, length * tier.labels()));
         let places = [(0, Place { start: 0, end: 2, role: 0 }), (0, Place { start: 5, end: 6, role: 2 })];
@@ -478,7 +474,7 @@ mod tests {
         // Words of many pieces, so that 300 of them do not fit, and no full stop.
         let text = format!("{}and Marie Curie lived in Paris", "Zyxwvutsrqponmlk ".repeat(300));
         let sentences = read(&text);
-        let windows = windows::cut(&text, &sentences, &tier.package.wordpiece, &tier.lexicon);
+        let windows = windows::cut(&text, &sentences, &tier.package.wordpiece, tier.lexicon);
         assert!(windows.len() > 1 && windows.iter().all(|window| window.len() <= 512));
         let words: usize = windows.iter().flat_map(|w| &w.segments).map(|s| s.starts.len() - 1).sum();
         assert_eq!(words, sentences.iter().map(|s| s.tokens.len()).sum::<usize>());
