@@ -27,8 +27,8 @@ const USERS: usize = 3;
 const THREADS: usize = 2;
 /// Words of a document.
 const WORDS: usize = 120;
-/// All that was accepted must be done so soon after the last start.
-const CATCH_UP: Duration = Duration::from_secs(60);
+/// All that was accepted must be done so soon after the last start, on a machine that runs the other tests meanwhile.
+const CATCH_UP: Duration = Duration::from_secs(150);
 
 /// A user whose threads share a row of numbered texts.
 struct Author {
