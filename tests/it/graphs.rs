@@ -52,7 +52,7 @@ pub fn graph_of(client: &Client) -> Graph {
         })
         .collect();
     let listed = all(client, "/api/v1/entities", "entities");
-    let key = |entity: &Value| format!("{} {}", entity["type"], entity["name"]);
+    let key = |entity: &Value| format!("{} {} {}", entity["type"], entity["name"], entity["metadata"]["distinction"]);
     let keys: HashMap<String, String> = listed.iter().map(|entity| (id(entity), key(entity))).collect();
     let (mut entities, mut relationships) = (BTreeMap::new(), BTreeMap::new());
     for entity in &listed {

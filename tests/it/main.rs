@@ -21,6 +21,7 @@ mod front;
 mod graphs;
 mod guide;
 mod harness;
+mod homonyms;
 mod isolation;
 mod lists;
 mod offline;

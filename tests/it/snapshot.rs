@@ -6,7 +6,7 @@ use kgl_test_support::number;
 use crate::harness::{Client, Service};
 
 /// Names an entity by what it is recognised by.
-const KEY: &str = "concat_ws('/', e.type, e.name_key)";
+const KEY: &str = "concat_ws('/', e.type, e.name_key, nullif(e.distinction, ''))";
 
 /// The user of a client.
 pub fn user_id(client: &Client) -> String {
@@ -23,18 +23,19 @@ pub fn graph(service: &Service, user: &str) -> Vec<String> {
         ),
         format!(
             "SELECT concat_ws(' | ', 'mention', {KEY}, encode(d.content_hash, 'hex'), m.revision, m.start_offset,
-                    m.end_offset, m.sentence_start, m.sentence_end, m.quote, m.confidence)
+                    m.end_offset, m.sentence_start, m.sentence_end, m.quote, m.confidence, m.distinction)
              FROM entity_mentions m JOIN entities e ON e.id = m.entity_id JOIN documents d ON d.id = m.document_id
              WHERE m.owner_id = '{user}'"
         ),
         format!(
-            "SELECT concat_ws(' | ', 'relationship', {KEY}, r.relationship_type, r.open, concat_ws('/', t.type, t.name_key),
+            "SELECT concat_ws(' | ', 'relationship', {KEY}, r.relationship_type, r.open,
+                    concat_ws('/', t.type, t.name_key, nullif(t.distinction, '')),
                     r.confidence, r.evidence_weight, r.evidence_count, r.metadata, r.is_active)
              FROM entity_relationships r JOIN entities e ON e.id = r.source_entity_id
              JOIN entities t ON t.id = r.target_entity_id WHERE r.owner_id = '{user}'"
         ),
         format!(
-            "SELECT concat_ws(' | ', 'evidence', {KEY}, r.relationship_type, concat_ws('/', t.type, t.name_key),
+            "SELECT concat_ws(' | ', 'evidence', {KEY}, r.relationship_type, concat_ws('/', t.type, t.name_key, nullif(t.distinction, '')),
                     encode(d.content_hash, 'hex'), v.revision, v.start_offset, v.end_offset, v.head_start, v.head_end,
                     v.tail_start, v.tail_end, v.quote, v.confidence)
              FROM relationship_evidence v JOIN entity_relationships r ON r.id = v.relationship_id

@@ -16,6 +16,8 @@ use super::{
 const MAX_NAME_CHARS: usize = 500;
 /// The longest relationship type.
 const MAX_TYPE_CHARS: usize = 64;
+/// A year of birth that is surer than this tells a person from namesakes: a wrong one would tear somebody in two.
+const LEAST_DISTINCTION: f64 = 0.9;
 
 /// A document that was read.
 #[derive(Clone, Debug)]
@@ -119,6 +121,8 @@ pub struct MentionRow {
     pub quote: String,
     /// How sure it is.
     pub confidence: f32,
+    /// What the document says of the entity that no namesake shares; the same in all its mentions of that one.
+    pub distinction: Option<String>,
 }
 
 /// A passage to be written.
@@ -254,6 +258,8 @@ struct Named {
 struct Facts {
     keys: Vec<Option<EntityKey>>,
     mentions: Vec<Named>,
+    /// What the document says of the bearers of these names that no namesake shares.
+    distinctions: BTreeMap<EntityKey, String>,
 }
 
 impl Facts {
@@ -278,12 +284,30 @@ impl Facts {
         });
         let mentions = mentions.collect();
         drop(seen);
-        Self { keys, mentions }
+        let mut distinctions = BTreeMap::new();
+        for (entity, distinction) in births(extraction) {
+            if let Some(key) = keys.get(entity).and_then(Option::as_ref) {
+                let known = distinctions.entry(key.clone()).or_insert_with(|| distinction.clone());
+                // Two clusters of one name: whichever comes first must not decide.
+                *known = distinction.min(known.clone());
+            }
+        }
+        Self { keys, mentions, distinctions }
     }
 
     fn key(&self, entity: usize) -> Option<&EntityKey> {
         self.keys.get(entity)?.as_ref()
     }
+}
+
+/// The years in which persons of a document were born, as far as it is sure of them: index of the entity, distinction.
+fn births(extraction: &Extraction) -> impl Iterator<Item = (usize, String)> + '_ {
+    extraction.relations.iter().filter_map(|relation| {
+        let (head, tail) = (extraction.entities.get(relation.head)?, extraction.entities.get(relation.tail)?);
+        let is_birth = relation.relation_type == "born_on" && head.entity_type == "person";
+        let year = tail.metadata.get("iso").and_then(Value::as_str)?.get(..4)?;
+        (is_birth && relation.confidence >= LEAST_DISTINCTION).then(|| (relation.head, format!("born {year}")))
+    })
 }
 
 /// Which of two names of one entity is shown: the longer one, then the one that sorts first. A rule that does not look
@@ -345,6 +369,7 @@ fn mention_rows(
             page: document.page(mention.span.0),
             quote: mention.quote.clone(),
             confidence: mention.confidence,
+            distinction: facts.key(mention.entity).and_then(|key| facts.distinctions.get(key)).cloned(),
         })
     });
     rows.collect()

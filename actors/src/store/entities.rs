@@ -19,8 +19,10 @@ use crate::{
 /// What an [`Entity`] is read from; the table goes by `e`.
 macro_rules! entity_columns {
     () => {
-        "e.id, e.name, e.type, e.confidence, e.source, e.source_type, e.metadata, e.aliases, e.mention_count, \
-         e.created_by, e.created_at, e.updated_at, e.is_active"
+        "e.id, e.name, e.type, e.confidence, e.source, e.source_type, \
+         CASE WHEN e.distinction = '' THEN e.metadata \
+              ELSE e.metadata || jsonb_build_object('distinction', e.distinction) END AS metadata, \
+         e.aliases, e.mention_count, e.created_by, e.created_at, e.updated_at, e.is_active"
     };
 }
 

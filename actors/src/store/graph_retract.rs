@@ -7,13 +7,14 @@ use sqlx::types::Json;
 
 use super::{
     Scope, Store, StoreResult,
+    graph_homonyms::regroup,
     graph_write::{MAX_ALIASES, lock_graph},
 };
 use crate::domain::{
     caller::Caller,
     graph::evidence_weight,
     ids::{DocumentId, EntityId, RelationshipId, UserId},
-    merge::better_name,
+    merge::{EntityKey, better_name},
 };
 
 impl Store {
@@ -31,7 +32,7 @@ impl Store {
         lock_graph(&mut scope, owner).await?;
         // A new job for it cannot be added now, and whoever reads it finds its jobs gone.
         sqlx::query("SELECT FROM documents WHERE id = $1 FOR UPDATE").bind(id).execute(&mut *scope).await?;
-        retract(&mut scope, &[id]).await?;
+        retract(&mut scope, owner, &[id]).await?;
         let done = sqlx::query("DELETE FROM documents WHERE id = $1").bind(id).execute(&mut *scope).await?;
         scope.commit().await?;
         Ok(done.rows_affected() > 0)
@@ -40,9 +41,24 @@ impl Store {
 
 /// Takes out of the graph what these documents put in: the graph becomes what it would be had they never come. What
 /// somebody made or changed by hand stays.
-pub(super) async fn retract(scope: &mut Scope, documents: &[DocumentId]) -> StoreResult<()> {
+pub(super) async fn retract(scope: &mut Scope, owner: UserId, documents: &[DocumentId]) -> StoreResult<()> {
+    let told = told_apart(scope, documents).await?;
     let touched = subtract(scope, documents).await?;
-    sweep(scope, &touched).await
+    sweep(scope, &touched).await?;
+    regroup(scope, owner, &told).await
+}
+
+/// The names that these documents have told apart from namesakes, or others have.
+pub(super) async fn told_apart(scope: &mut Scope, documents: &[DocumentId]) -> StoreResult<Vec<EntityKey>> {
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "SELECT DISTINCT e.type, e.name_key FROM entity_mentions m JOIN entities e ON e.id = m.entity_id
+         WHERE m.document_id = ANY($1) AND (e.distinction <> '' OR m.distinction IS NOT NULL) ORDER BY 1, 2",
+    )
+    .persistent(false)
+    .bind(documents)
+    .fetch_all(&mut **scope)
+    .await?;
+    Ok(rows.into_iter().map(|(entity_type, name_key)| EntityKey { entity_type, name_key }).collect())
 }
 
 /// Facts that lost evidence.
@@ -126,7 +142,7 @@ async fn subtract_entities(scope: &mut Scope, documents: &[DocumentId]) -> Store
     .fetch_all(&mut **scope)
     .await?;
     let (ids, weights, counts) = losses(said.into_iter());
-    sqlx::query("SELECT id FROM entities WHERE id = ANY($1) ORDER BY type, name_key FOR UPDATE")
+    sqlx::query("SELECT id FROM entities WHERE id = ANY($1) ORDER BY type, name_key, distinction FOR UPDATE")
         .persistent(false)
         .bind(&ids)
         .execute(&mut **scope)
@@ -170,7 +186,7 @@ fn losses<I: Copy + Eq + std::hash::Hash + Ord>(
 
 /// Derives names, aliases and sources anew from the mentions that are left, as the documents behind those would have
 /// made them.
-async fn rename_entities(scope: &mut Scope, ids: &[EntityId]) -> StoreResult<()> {
+pub(super) async fn rename_entities(scope: &mut Scope, ids: &[EntityId]) -> StoreResult<()> {
     let left: Vec<(EntityId, String, String, Vec<String>, DocumentId)> = sqlx::query_as(
         "SELECT e.id, COALESCE(e.metadata->>'gazetteer_name', e.name_key), e.name_key, array_agg(DISTINCT m.quote),
                 min(m.document_id::text)::uuid

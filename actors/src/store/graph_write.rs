@@ -3,13 +3,14 @@
 //! One transaction locks the jobs, writes entities, relationships and their evidence in a fixed key order, and closes
 //! the jobs whose lease still holds. So a job is closed exactly when its facts are there: twice is the same as once.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use sqlx::types::Json;
 
 use super::{
     Scope, Store, StoreResult,
-    graph_retract::{subtract, sweep},
+    graph_homonyms::regroup,
+    graph_retract::{subtract, sweep, told_apart},
     job_changes::{note, statements},
     leases::Lease,
 };
@@ -93,8 +94,11 @@ async fn write_in(scope: &mut Scope, owner: UserId, readings: &[&Reading]) -> St
     let documents: Vec<&ReadDocument> = readings.iter().map(|r| &r.document).collect();
     let again = read_before(scope, &documents).await?;
     let (mut before, mut touched) = (BTreeMap::new(), None);
+    // Names whose bearers may have to be told apart, or need not be any more.
+    let mut names = BTreeSet::new();
     if !again.is_empty() {
         before = statements(scope, &again).await?;
+        names.extend(told_apart(scope, &again).await?);
         touched = Some(subtract(scope, &again).await?);
     }
     let mut gain = merge(&documents);
@@ -102,6 +106,9 @@ async fn write_in(scope: &mut Scope, owner: UserId, readings: &[&Reading]) -> St
     let relationships = upsert_relationships(scope, owner, &gain, &entities).await?;
     insert_mentions(scope, owner, &documents, &gain, &entities).await?;
     insert_evidence(scope, owner, &documents, &gain, &relationships).await?;
+    names.extend(gain.entities.iter().map(|(key, _)| key).filter(|key| key.entity_type == "person").cloned());
+    // Before what is left without proof goes: a namesake that only these documents name keeps its id.
+    regroup(scope, owner, &names.into_iter().collect::<Vec<_>>()).await?;
     if let Some(touched) = touched {
         sweep(scope, &touched).await?;
         note_changes(scope, owner, readings, &before, &mut gain.results).await?;
@@ -160,7 +167,7 @@ async fn upsert_entities(scope: &mut Scope, owner: UserId, gain: &GraphGain) -> 
          FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::bigint[], $8::bigint[],
                      $9::text[], $10::text[], $12::jsonb[], $13::uuid[])
            AS n(id, name, name_key, type, aliases, weight, mentions, source, source_type, metadata, first_document)
-         ON CONFLICT (owner_id, type, name_key) DO UPDATE SET
+         ON CONFLICT (owner_id, type, name_key, distinction) DO UPDATE SET
              evidence_weight = e.evidence_weight + excluded.evidence_weight,
              mention_count = e.mention_count + excluded.mention_count,
              confidence = CASE e.origin WHEN 'manual' THEN e.confidence
@@ -272,9 +279,9 @@ async fn insert_mentions(
     }
     sqlx::query(
         "INSERT INTO entity_mentions (owner_id, document_id, revision, entity_id, start_offset, end_offset,
-             sentence_start, sentence_end, quote, confidence, page)
+             sentence_start, sentence_end, quote, confidence, page, distinction)
          SELECT $1, n.* FROM unnest($2::uuid[], $3::int[], $4::uuid[], $5::int[], $6::int[], $7::int[], $8::int[],
-                                    $9::text[], $10::real[], $11::int[]) AS n",
+                                    $9::text[], $10::real[], $11::int[], $12::text[]) AS n",
     )
     .bind(owner)
     .bind(rows.iter().map(|m| documents[m.document].document_id).collect::<Vec<_>>())
@@ -287,6 +294,7 @@ async fn insert_mentions(
     .bind(rows.iter().map(|m| m.quote.as_str()).collect::<Vec<_>>())
     .bind(rows.iter().map(|m| m.confidence).collect::<Vec<_>>())
     .bind(rows.iter().map(|m| m.page).collect::<Vec<_>>())
+    .bind(rows.iter().map(|m| m.distinction.as_deref()).collect::<Vec<_>>())
     .execute(&mut **scope)
     .await?;
     Ok(())

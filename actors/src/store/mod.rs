@@ -14,6 +14,7 @@ pub mod documents;
 pub(crate) mod entities;
 pub mod error;
 pub mod extraction_schemas;
+mod graph_homonyms;
 pub(crate) mod graph_reads;
 mod graph_retract;
 pub mod graph_write;

@@ -137,3 +137,19 @@ fn a_job_tells_its_language_and_what_follows_from_it() {
     document.language = Some("en-GB".into());
     assert_eq!(result(&document).notes, ["noted"]);
 }
+
+#[test]
+fn a_year_of_birth_tells_a_person_from_namesakes_when_it_is_sure() {
+    let distinctions = |confidence: f64, kind: &str| {
+        let mut born = document();
+        born.extraction.entities[1].entity_type = "date".into();
+        born.extraction.entities[1].metadata = Map::from_iter([("iso".to_owned(), Value::from("1580-01-09"))]);
+        born.extraction.relations[0].relation_type = kind.into();
+        born.extraction.relations[0].confidence = confidence;
+        merge(&[&born]).mentions.into_iter().map(|m| m.distinction).collect::<Vec<_>>()
+    };
+    let told = Some("born 1580".to_owned());
+    assert_eq!(distinctions(0.95, "born_on"), [told, None, None]);
+    assert_eq!(distinctions(0.8, "born_on"), [None, None, None]);
+    assert_eq!(distinctions(0.95, "died_on"), [None, None, None]);
+}
