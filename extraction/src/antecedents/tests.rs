@@ -173,6 +173,7 @@ proptest! {
         let Read { marked: read, led } = read(&parts.concat());
         let mut last = (0, 0);
         let mut genders = BTreeMap::new();
+        let mut to_come = std::collections::BTreeSet::new();
         for anaphor in &led {
             prop_assert!((anaphor.sentence, anaphor.start) >= last);
             last = (anaphor.sentence, anaphor.end);
@@ -180,7 +181,11 @@ proptest! {
             prop_assert_eq!(&mention.entity_type, &anaphor.entity_type);
             let overlaps = |m: &DraftMention| m.sentence == anaphor.sentence && m.start < anaphor.end && anaphor.start < m.end;
             prop_assert!(!read.mentions.iter().any(overlaps));
-            if anaphor.way != Way::After {
+            // What was led to a name still to come leads others there too.
+            if anaphor.way == Way::After {
+                to_come.insert(anaphor.antecedent);
+            }
+            if !to_come.contains(&anaphor.antecedent) {
                 prop_assert!((mention.sentence, mention.end) <= (anaphor.sentence, anaphor.start));
             }
             let gender = match read.sentences[anaphor.sentence].words.lower(anaphor.start) {
