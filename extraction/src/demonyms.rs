@@ -43,6 +43,8 @@ pub(crate) fn settle(all: &mut Extraction) {
         "location".clone_into(&mut entity.entity_type);
         if let Some(country) = country {
             let form = std::mem::replace(&mut entity.name, country.to_owned());
+            // No mention spells this name, as with one that a user listed: it goes the same way into the graph.
+            entity.metadata.insert("gazetteer_name".to_owned(), country.into());
             entity.aliases.retain(|alias| alias != country);
             if !entity.aliases.contains(&form) && form != country {
                 entity.aliases.insert(0, form);
