@@ -35,8 +35,11 @@ const MAX_TRIPLES: usize = 16;
 /// Triples less sure than this are not shown.
 pub(crate) const LEAST_OPEN: f64 = 0.2;
 
+/// Triples that the patterns and the parser together hold for less sure than this are no good.
+const LEAST_LIKELY: f64 = 0.26;
+
 /// How the doubt of patterns shows: over this range, which ends under the least that a known relation is shown with.
-const SHOWN_RANGE: f64 = 0.48;
+const SHOWN_RANGE: f64 = 0.6;
 
 const SYNTAX: &[u8] = include_bytes!("../weights/syntax.bin");
 
@@ -97,16 +100,16 @@ impl OpenReader {
     /// The triples of one sentence, in reading order of their heads and tails.
     pub(crate) fn read(&mut self, text: &str, sentence: &ReadSentence, taken: &[Taken]) -> Vec<Triple> {
         let tokens = &sentence.tokens;
-        if tokens.len() < 3 || tokens.len() > MAX_TOKENS || is_question(text, sentence) {
+        if tokens.len() < 3 || tokens.len() > MAX_TOKENS || is_no_statement(text, sentence) {
             return Vec::new();
         }
         self.scratch.look(text, tokens, self.lexicon);
         self.syntax.parse(&self.scratch, &mut self.parse);
         let grammar = Grammar::new(text, sentence, &self.parse, taken);
         let mut found = clauses::triples(&grammar);
-        found.retain(|triple| triple.confidence >= LEAST_OPEN && triple.head != triple.tail);
+        found.retain(|triple| triple.confidence >= LEAST_LIKELY && triple.head != triple.tail);
         for triple in &mut found {
-            let shown = LEAST_OPEN + (triple.confidence - LEAST_OPEN) * SHOWN_RANGE;
+            let shown = LEAST_OPEN + (triple.confidence - LEAST_LIKELY) * SHOWN_RANGE;
             triple.confidence = (shown * 1e4).round() / 1e4;
         }
         // The surest of each statement first, so that it is the one that stays.
@@ -144,8 +147,10 @@ fn is_common(word: &str) -> bool {
     model().forms.get(lexicon::key(word)).flags != 0
 }
 
-fn is_question(text: &str, sentence: &ReadSentence) -> bool {
+/// A question or a request.
+fn is_no_statement(text: &str, sentence: &ReadSentence) -> bool {
     sentence.tokens.iter().rev().take(2).any(|token| token.text(text).starts_with('?'))
+        || (0..sentence.words.len()).any(|at| sentence.words.lower(at) == "please")
 }
 
 #[cfg(test)]

@@ -116,7 +116,10 @@ impl Found<'_, '_> {
             let (tails, either) = self.several(object, true);
             // "made Crete autonomous" does not say that anybody made Crete.
             let turned = object + 1 < g.words() && g.tag(object + 1) == Tag::Adjective;
-            if turned {
+            // A preposition on the way that the parser hung elsewhere: "pertains to employees".
+            let strays =
+                |between: usize| lists::has(PREPOSITION, g.lower(between)) && g.dep(between) != Dep::VerbParticle;
+            if turned || (at + 1..first_of(g, object)).any(strays) {
                 continue;
             }
             let sure = OBJECT * either * g.sure(object).sqrt();
@@ -251,7 +254,17 @@ impl Found<'_, '_> {
         }
         let predicate = Predicate::default().and(participle);
         let (heads, either) = self.several(object, false);
-        for (predicate, tail, share) in self.by_preposition(at, &predicate, OF_OBJECT) {
+        let mut said = self.by_preposition(at, &predicate, OF_OBJECT);
+        // "convert light into energy": what the parser hung on the object says the same.
+        for noun in g.of_kind(object, Dep::Nominal).filter(|&noun| noun > object) {
+            let word = g.case(noun).map_or("", |case| g.lower(case));
+            if matches!(word, "into" | "to" | "from" | "with") && !g.has(object, Dep::Conjunct) {
+                let (tails, either) = self.several(noun, true);
+                let sure = OF_OBJECT * either * g.sure(noun).sqrt();
+                said.extend(tails.into_iter().map(|tail| (predicate.and(word), tail, sure)));
+            }
+        }
+        for (predicate, tail, share) in said {
             for head in &heads {
                 self.add(*head, &predicate, tail, base * share * either);
             }
@@ -273,6 +286,11 @@ impl Found<'_, '_> {
             .take(MAX_ENDS)
             .collect()
     }
+}
+
+/// The first word of what hangs on a noun before it.
+fn first_of(g: &Grammar<'_>, noun: usize) -> usize {
+    g.children(noun).next().map_or(noun, |child| child.min(noun))
 }
 
 pub(super) fn doubt(mood: Mood<'_>) -> f64 {

@@ -73,7 +73,9 @@ fn is_set_off(g: &Grammar<'_>, head: usize) -> bool {
 
 /// "no bean", "few beans", "another bean", "which bean": nothing that could stand alone.
 fn is_denied(g: &Grammar<'_>, head: usize) -> bool {
-    g.children(head).filter(|&child| child < head).any(|child| lists::has(DENIED, g.lower(child)))
+    g.children(head)
+        .filter(|&child| child < head)
+        .any(|child| lists::has(DENIED, g.lower(child)) && !(g.lower(child) == "not" && g.has(head, Dep::Copula)))
 }
 
 /// The noun behind "of".

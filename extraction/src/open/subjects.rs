@@ -9,6 +9,9 @@ use super::predicates::mood;
 use super::sureness::{CONDITIONAL, INHERITED, LEAST_SURE, RELATIVE, REPORTED, SHOWN, SUBORDINATE};
 use crate::syntax::labels::{Dep, Tag};
 
+/// Gerunds behind a noun say something of it only where the parser is as sure as this.
+const SURE_ENOUGH: f64 = 0.8;
+
 /// Most heads that are climbed to find out whether a clause is stated.
 const MAX_NESTING: usize = 6;
 
@@ -102,6 +105,10 @@ impl Found<'_, '_> {
                 Dep::NounClause if at == clause && matches!(g.tag(at), Tag::Participle | Tag::Gerund) && at > up => {
                     let sure = g.sure(at);
                     let passive = g.tag(at) == Tag::Participle;
+                    // "farmers growing rice" grow it; in "the gift of visiting", "talk of the board naming" nobody does.
+                    if !passive && (at != up + 1 || g.has(up, Dep::Case) || sure < SURE_ENOUGH) {
+                        return None;
+                    }
                     let nodes = node(g, up).into_iter().collect();
                     return (sure >= LEAST_SURE).then_some(Subjects { nodes, factor: RELATIVE * sure.sqrt(), passive });
                 }
