@@ -53,6 +53,7 @@ fn a_wrong_value_is_one_line_that_names_its_variable() {
         ("KGL_MAX_CONNECTIONS", "0"),
         ("KGL_EXTRACTOR", "magic"),
         ("KGL_EXTRACTOR", "remote"),
+        ("KGL_OPEN_RELATIONS", "maybe"),
         ("KGL_JWT_SECRET", "short"),
         ("KGL_JWT_PRIVATE_KEY_FILE", "/nowhere/key.pem"),
         ("KGL_POSTGRES_BUNDLE", "/nowhere/bundle.whl"),

@@ -62,8 +62,8 @@ pub fn graph_of(client: &Client) -> Graph {
         assert!(twin.is_none(), "one name and type, two entities: {}", key(entity));
         for relationship in all(client, &format!("{path}/relationships?direction=outgoing"), "relationships") {
             let end = |field: &str| &keys[relationship[field].as_str().expect("an id")];
-            let kind = &relationship["relationship_type"];
-            let key = format!("{} {kind} {}", end("source_entity_id"), end("target_entity_id"));
+            let (kind, open) = (&relationship["relationship_type"], &relationship["open"]);
+            let key = format!("{} {kind} {open} {}", end("source_entity_id"), end("target_entity_id"));
             let evidence = self::evidence(client, &format!("/api/v1/relationships/{}", id(&relationship)), &texts);
             let twin = relationships.insert(key, stripped(&relationship, evidence));
             assert!(twin.is_none(), "the same relationship twice");

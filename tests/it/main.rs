@@ -25,6 +25,7 @@ mod homonyms;
 mod isolation;
 mod lists;
 mod offline;
+mod open_relations;
 mod openai;
 mod pipeline;
 mod reading;
