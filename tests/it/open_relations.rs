@@ -34,7 +34,7 @@ fn facts(client: &Client, document: &Value, open: bool) -> Vec<String> {
 fn what_plain_prose_says_is_in_the_graph_and_marked() {
     let client = shared().new_user();
     let document = client.completed(TEXT);
-    assert_eq!(facts(&client, &document, true), ["bees | pollinates | flowers", "coffee beans | contains | caffeine"]);
+    assert_eq!(facts(&client, &document, true), ["Bees | pollinates | flowers", "Coffee beans | contains | caffeine"]);
     assert_eq!(facts(&client, &document, false), ["Marie Curie | born_in | Warsaw"]);
     let beans = all(&client, "/api/v1/entities?search=coffee%20beans", "entities").remove(0);
     assert_eq!(beans["type"], json!("concept"));
@@ -45,7 +45,7 @@ fn what_plain_prose_says_is_in_the_graph_and_marked() {
     let edges = |filters: Value| {
         let question = json!({ "query": "caffeine", "query_type": "entity_search", "filters": filters });
         let answer = client.post("/api/v1/graph/query", &question).expect(200);
-        answer["knowledge_graph"]["edges"].as_array().expect("a list").len()
+        answer["results"]["knowledge_graph"]["edges"].as_array().expect("a list").len()
     };
     assert_eq!((edges(json!({})), edges(json!({ "open": true })), edges(json!({ "open": false }))), (1, 1, 0));
 }
@@ -62,7 +62,7 @@ fn open_relations_are_left_out_where_nobody_wants_them() {
         facts(client, document, true).len()
     };
     assert_eq!(leaves(&client, json!({ "open_relations": false })), 0);
-    assert_eq!(all(&client, "/api/v1/entities?entity_type=concept", "entities"), Vec::<Value>::new(), "nor their ends");
+    assert_eq!(all(&client, "/api/v1/entities?type=concept", "entities"), Vec::<Value>::new(), "nor their ends");
 
     let service = Service::start_with(&[("KGL_OPEN_RELATIONS", "false")]);
     assert_eq!(leaves(&service.new_user(), json!({})), 0);

@@ -1,8 +1,8 @@
 //! Noun phrases as nodes: short, without what only this sentence knows.
 
-use super::End;
 use super::grammar::Grammar;
 use super::lists::{self, DENIED, EDGE, NEEDS_OF, QUANTITY, VAGUE};
+use super::{End, Taken};
 use crate::syntax::labels::{Dep, Tag};
 
 /// Most words of a node, and most characters.
@@ -27,6 +27,9 @@ fn node_within(g: &Grammar<'_>, head: usize, depth: usize) -> Option<Node> {
         if taken.end < g.words() && matches!(g.lower(taken.end), "'s" | "’s") {
             return None;
         }
+        return Some(Node { end: End::Named(taken.argument), weight: 1.0 });
+    }
+    if let Some(taken) = name_behind(g, head) {
         return Some(Node { end: End::Named(taken.argument), weight: 1.0 });
     }
     let gerund = g.tag(head) == Tag::Gerund && !g.has(head, Dep::Object) && !g.has(head, Dep::Subject);
@@ -64,6 +67,15 @@ fn node_within(g: &Grammar<'_>, head: usize, depth: usize) -> Option<Node> {
         weight *= 0.8;
     }
     Some(Node { end: End::Phrase(span.0, span.1), weight })
+}
+
+/// The name that a noun only introduces: "the mining engineer Fredrik Idestam".
+fn name_behind<'g>(g: &'g Grammar<'_>, noun: usize) -> Option<&'g Taken> {
+    let end = noun + 1;
+    let taken = Some(end).filter(|&end| end < g.words()).and_then(|end| g.named(end))?;
+    let hangs = (taken.start..taken.end).any(|at| g.head(at) == Some(noun));
+    let owns = taken.end < g.words() && matches!(g.lower(taken.end), "'s" | "’s");
+    (taken.start == end && hangs && g.tag(noun) == Tag::Noun && !taken.is_value && !owns).then_some(taken)
 }
 
 /// Whether a comma stands between a noun and its relative clause, which then says something of all that it names.
@@ -144,7 +156,13 @@ fn is_edge(g: &Grammar<'_>, at: usize) -> bool {
 /// The node with what stands behind "of", when that is short, plain and right behind it.
 fn with_of(g: &Grammar<'_>, (start, end): (usize, usize), of: usize) -> Option<(usize, usize)> {
     let case = g.case(of)?;
-    if case != end || g.named(of).is_some() || is_denied(g, of) || !g.tag(of).is_noun() || g.has(of, Dep::Conjunct) {
+    if case != end
+        || g.named(of).is_some()
+        || name_behind(g, of).is_some()
+        || is_denied(g, of)
+        || !g.tag(of).is_noun()
+        || g.has(of, Dep::Conjunct)
+    {
         return None;
     }
     let (inner, last) = core(g, of)?;
