@@ -1,7 +1,7 @@
 //! Measures how fast texts are read: `speed FILE...` (the larger the files together, the better; samples/* will do).
 //!
-//! Three readers take turns on the same texts: the bare encoder (sentence vectors, nothing remembered), the built-in
-//! extractor with everything it does, and the fast one. For each: words a second of wall time (the best and the middle
+//! Readers take turns on the same texts: the bare encoder (sentence vectors, nothing remembered), the built-in extractor
+//! with all that it does, and the fast one; both also with open relations. For each: words a second of wall time (the best and the middle
 //! of the rounds), words a second of processor time (steadier when the machine has other work), and the ratio to the
 //! bare encoder. Also how long the models take to load, and the most memory the process had.
 // Showing is this program's purpose.
@@ -54,8 +54,10 @@ fn main() -> Outcome {
     let encode = || embedder.embed(&parts).map(drop).map_err(Into::into);
     let mut readers = [
         Reader::new("bare encoder", 1, Box::new(encode)),
-        Reader::new(reader.name(), 1, Box::new(|| extract(reader.as_ref(), &texts))),
-        Reader::new(quick.name(), 20, Box::new(|| extract(quick.as_ref(), &texts))),
+        Reader::new(reader.name(), 1, Box::new(|| extract(reader.as_ref(), &texts, false))),
+        Reader::new("... and open", 1, Box::new(|| extract(reader.as_ref(), &texts, true))),
+        Reader::new(quick.name(), 20, Box::new(|| extract(quick.as_ref(), &texts, false))),
+        Reader::new("... and open", 20, Box::new(|| extract(quick.as_ref(), &texts, true))),
     ];
     for _ in 0..ROUNDS {
         for reader in &mut readers {
@@ -100,9 +102,10 @@ fn split(text: &str) -> Vec<String> {
     sentences(text).iter().map(|span| chars[span.start..span.end].iter().collect()).collect()
 }
 
-fn extract(extractor: &dyn Extractor, texts: &[String]) -> Outcome {
+fn extract(extractor: &dyn Extractor, texts: &[String], open: bool) -> Outcome {
+    let options = ExtractOptions { open_relations: Some(open), ..ExtractOptions::default() };
     for text in texts {
-        extractor.extract(text, &ExtractOptions::default(), &Unwatched)?;
+        extractor.extract(text, &options, &Unwatched)?;
     }
     Ok(())
 }
