@@ -5,6 +5,7 @@
 
 mod meta;
 mod pairs;
+mod sense;
 mod tags;
 mod windows;
 
@@ -33,7 +34,7 @@ const META: &[u8] = include_bytes!("../weights/reader.json");
 /// Below this no relation is shown, whatever its own limit.
 const LEAST_RELATION: f64 = 0.35;
 /// Of relations that rival each other for two names, the less sure are shown from here.
-const LIKELY: f64 = 0.5;
+const LIKELY: f64 = 0.65;
 /// How much of a text is surely read in a second, in bytes, on a slow machine with others at work on it.
 const SLOWEST: u64 = 10_000;
 /// Numbers of a piece's state.
@@ -205,6 +206,7 @@ impl Reading<'_> {
             rows.extend_from_slice(&scores[piece * labels..(piece + 1) * labels]);
         }
         tags::normalise(&mut rows, labels);
+        let from = found.len();
         for tagged in tags::decode(&rows, labels) {
             let entity_type = &meta.types[tagged.kind];
             if entity_type != "other" {
@@ -218,6 +220,7 @@ impl Reading<'_> {
                 });
             }
         }
+        sense::mend(found, from, &self.sentences[segment.sentence].words);
     }
 
     /// What can stand in relations within a window: segment, place, argument, confidence.
@@ -284,12 +287,19 @@ impl Reading<'_> {
     ) -> Result<(), NeuralError> {
         let found = self.places(window, mentions, anaphors);
         let places: Vec<(usize, Place)> = found.iter().map(|&(segment, place, ..)| (segment, place)).collect();
+        let [nationality, person] = ["demonym", "person"].map(|name| self.role(name).unwrap_or(usize::MAX));
         let mut asked = Vec::new();
         let mut begin = 0;
         for segment in 0..window.segments.len() {
             let end = begin + places[begin..].iter().take_while(|(of, _)| *of == segment).count();
             let own: Vec<Place> = places[begin..end].iter().map(|&(_, place)| place).collect();
-            asked.extend(pairs::pairs(&own).into_iter().map(|(head, tail)| (begin + head, begin + tail)));
+            let words = &self.sentences[window.segments[segment].sentence].words;
+            let described = sense::described(&own, nationality, person, words);
+            // Whom a nationality describes, it says nothing of other people.
+            let may = |&(head, tail): &(usize, usize)| {
+                described[tail].is_none_or(|only| only == head || own[head].role != person)
+            };
+            asked.extend(pairs::pairs(&own).into_iter().filter(may).map(|(h, t)| (begin + h, begin + t)));
             begin = end;
         }
         asked.retain(|&(head, tail)| self.is_possible(places[head].1.role, places[tail].1.role));
@@ -330,7 +340,7 @@ impl Reading<'_> {
             .collect();
         sure.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
         for (place, &(confidence, name)) in sure.iter().enumerate() {
-            let beside = sure[..place].iter().any(|(_, surer)| are_rivals(surer, name));
+            let beside = sure[..place].iter().any(|(_, surer)| sense::are_rivals(surer, name));
             if !beside || confidence >= LIKELY {
                 stated.push(DraftRelation {
                     sentence,
@@ -343,13 +353,6 @@ impl Reading<'_> {
             }
         }
     }
-}
-
-/// Whether two relations mostly say the same in other words, so that the less sure of them is a guess.
-fn are_rivals(a: &str, b: &str) -> bool {
-    let person = ["works_for", "member_of", "founded", "leads", "owns", "studied_at"];
-    let place = ["based_in", "located_in"];
-    [&person[..], &place[..]].iter().any(|group| group.contains(&a) && group.contains(&b))
 }
 
 impl TierReading for Reading<'_> {

@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 
 import model
 import scoring
+import shipped
 import texts
 import windows as w
 
@@ -100,7 +101,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True)
     parser.add_argument("--model", required=True)
-    parser.add_argument("--start", help="weights of a reader whose encoder is the start, instead of the published one")
+    parser.add_argument("--start", help="folder of a trained reader to begin with, instead of the published encoder alone")
     parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=1e-4)
@@ -114,8 +115,7 @@ def main():
     known, unseen = build(["train", "dev"]), build(["test"])
     net = model.Reader(opt.model, 1 + 2 * len(TYPES), len(RELATIONS), len(TYPES))
     if opt.start:
-        start = {k[8:]: v for k, v in torch.load(opt.start).items() if k.startswith("encoder.")}
-        net.encoder.load_state_dict(start, strict=False)
+        shipped.start(net, opt.start)
     average = copy.deepcopy(net)
     is_slow = lambda n: n.startswith("encoder.") and not n.startswith(("encoder.shape", "encoder.flag"))  # noqa: E731
     wanted = [(n, p) for n, p in net.named_parameters() if p.requires_grad]
