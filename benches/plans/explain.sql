@@ -136,3 +136,41 @@ SELECT set_config('app.user_id', :'owner', true);
 \echo ## moderator: search, 200 matches: page
 :explain SELECT e.* FROM any_entities_like('%karomi%', NULL, NULL, NULL, NULL, 0, 101) AS s (id) JOIN entities e ON e.id = s.id ORDER BY e.id DESC;
 COMMIT;
+
+-- What the graph writer asks for each batch, as the owner whom it writes for.
+SELECT array_agg(type)::text AS types, array_agg(name_key)::text AS keys
+FROM (SELECT type, name_key FROM entities WHERE owner_id = :'owner' ORDER BY id OFFSET 1000 LIMIT 1000) s \gset
+SELECT type AS hub_type, name_key AS hub_key FROM entities WHERE id = :'hub' \gset
+BEGIN READ ONLY;
+SET LOCAL ROLE kgl_user;
+SELECT set_config('app.user_id', :'owner', true);
+\echo
+\echo ## writer: which of a thousand names have namesakes
+:explain SELECT k.type, k.name_key FROM unnest(:'types'::text[], :'keys'::text[]) AS k(type, name_key) WHERE (SELECT bool_or(e.distinction <> '') OR min(m.least) <> max(m.most) FROM entities e LEFT JOIN LATERAL (SELECT min(distinction) AS least, max(distinction) AS most FROM entity_mentions WHERE entity_id = e.id AND distinction IS NOT NULL) m ON true WHERE e.owner_id = :'owner' AND e.type = k.type AND e.name_key = k.name_key) ORDER BY 1, 2;
+\echo
+\echo ## writer: which documents mean a name with 50,000 mentions
+:explain SELECT e.id, e.distinction, m.document_id, max(m.distinction) FROM entities e JOIN entity_mentions m ON m.entity_id = e.id WHERE e.owner_id = :'owner' AND e.type = :'hub_type' AND e.name_key = :'hub_key' GROUP BY e.id, m.document_id ORDER BY e.id, m.document_id;
+\echo
+\echo ## writer: names of a document that are told apart
+:explain SELECT DISTINCT e.type, e.name_key FROM entity_mentions m JOIN entities e ON e.id = m.entity_id WHERE m.document_id = ANY(ARRAY[:'document']::uuid[]) AND (e.distinction <> '' OR m.distinction IS NOT NULL) ORDER BY 1, 2;
+\echo
+\echo ## writer: all that a document states, before it is read again
+:explain SELECT v.document_id, r.id, r.relationship_type, r.source_entity_id, r.target_entity_id, v.start_offset, v.end_offset, v.head_start, v.tail_start, v.confidence FROM relationship_evidence v JOIN entity_relationships r ON r.id = v.relationship_id WHERE v.document_id = ANY (ARRAY[:'document']::uuid[]) ORDER BY v.document_id, v.start_offset, v.head_start, v.tail_start, v.end_offset;
+\echo
+\echo ## writer: the schema in force
+:explain SELECT CASE WHEN s.options IS NOT NULL THEN s.version END FROM extraction_schemas s WHERE s.owner_id = :'owner' ORDER BY s.version DESC LIMIT 1;
+COMMIT;
+
+BEGIN READ ONLY;
+SET LOCAL ROLE kgl_user;
+SELECT set_config('app.user_id', :'owner', true);
+\echo
+\echo ## relationships with open wordings: newest (none is)
+:explain SELECT r.* FROM entity_relationships r WHERE r.is_active AND r.owner_id BETWEEN (SELECT app_user_id()) AND (SELECT app_user_id()) AND r.open ORDER BY r.id DESC LIMIT 101;
+\echo
+\echo ## relationships with open wordings: total
+:explain SELECT count(*) FROM entity_relationships r WHERE r.is_active AND r.open;
+\echo
+\echo ## relationships without open wordings: newest
+:explain SELECT r.* FROM entity_relationships r WHERE r.is_active AND r.owner_id BETWEEN (SELECT app_user_id()) AND (SELECT app_user_id()) AND NOT r.open ORDER BY r.id DESC LIMIT 101;
+COMMIT;

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 import model
+import schema
 import scoring
 import shipped
 import texts
@@ -25,6 +26,9 @@ import windows as w
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TYPES = ["Peop", "Org", "Loc", "Other"]
 RELATIONS = ["Live_In", "Located_In", "OrgBased_In", "Work_For", "Kill"]
+KNOWN_TYPES = ["person", "organization", "location", "other"]
+KNOWN_RELATIONS = ["lives_in", "located_in", "based_in", "works_for", None]
+"""What the reader that `--start` names calls them."""
 
 
 def load(folder, parts):
@@ -97,6 +101,21 @@ def test(net, items):
     return names, facts
 
 
+def begin(net, folder):
+    """Starts from a trained reader; what it knows of the set's types and relations under their own names comes along."""
+    shipped.start(net, folder)
+    given = shipped.load(folder)
+    kinds = [schema.TYPES.index(name) for name in KNOWN_TYPES]
+    labels = [0] + [1 + 2 * kind + inside for kind in kinds for inside in (0, 1)]
+    with torch.no_grad():
+        for part in ("weight", "bias"):
+            getattr(net.tagger.outer, part).copy_(given["tagger.outer." + part][labels])
+            for at, name in enumerate(KNOWN_RELATIONS):
+                if name:
+                    getattr(net.pairs.outer, part)[at] = given["pairs.outer." + part][schema.NAMES.index(name)]
+        net.pairs.role.weight.copy_(given["pairs.role.weight"][kinds])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True)
@@ -115,7 +134,7 @@ def main():
     known, unseen = build(["train", "dev"]), build(["test"])
     net = model.Reader(opt.model, 1 + 2 * len(TYPES), len(RELATIONS), len(TYPES))
     if opt.start:
-        shipped.start(net, opt.start)
+        begin(net, opt.start)
     average = copy.deepcopy(net)
     is_slow = lambda n: n.startswith("encoder.") and not n.startswith(("encoder.shape", "encoder.flag"))  # noqa: E731
     wanted = [(n, p) for n, p in net.named_parameters() if p.requires_grad]

@@ -74,7 +74,7 @@ impl EdgeFilter<'_> {
             query.push(" AND r.relationship_type = ANY (").push_bind(self.types.to_vec()).push(")");
         }
         if let Some(open) = self.open {
-            query.push(" AND r.open = ").push_bind(open);
+            query.push(if open { " AND r.open" } else { " AND NOT r.open" });
         }
         if let Some(confidence) = self.confidence_min {
             query.push(" AND r.confidence >= ").push_bind(confidence);

@@ -115,7 +115,7 @@ fn push_filter(query: &mut QueryBuilder<Postgres>, end: &'static str, id: Entity
         query.push(" AND r.relationship_type = ").push_bind(relationship_type.clone());
     }
     if let Some(open) = filter.open {
-        query.push(" AND r.open = ").push_bind(open);
+        query.push(if open { " AND r.open" } else { " AND NOT r.open" });
     }
 }
 
