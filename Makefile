@@ -14,7 +14,8 @@ run: build ## Set up, build, and serve from ./data on http://127.0.0.1:8000
 	@exec ./$(KGL) serve
 
 .PHONY: test
-test: setup ## Set up and run every test
+test: ## Set up and run every test
+	@bash scripts/setup.sh tests
 	$(call say,building the tests (about 3 minutes the first time on 2 cores))
 	@$(CARGO) test --workspace --no-run --quiet
 	$(call say,checking the deployment files)

@@ -16,7 +16,7 @@ EXAMPLE, GUIDE, SETTINGS = ".env.example", "docs/operations.md", "src/settings.r
 FILES = [DOCKERFILE, IGNORE, COMPOSE, PROMETHEUS, EXAMPLE, GUIDE]
 
 # Settings of the service, among other variables.
-SETTING = re.compile(r"KGL_[A-Z0-9_]+|DATABASE_URL")
+SETTING = re.compile(r"KGL_[A-Z0-9_]+|DATABASE_URL|AMQP_URL")
 SECRET_NAME = re.compile(r"(SECRET|PASSWORD|TOKEN|API_KEY)$")
 # Debian's codenames stand for a major version, as a number does.
 CODENAME = re.compile(r"\d|bookworm|trixie|forky")

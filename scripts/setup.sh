@@ -22,3 +22,7 @@ type -P kill >/dev/null || install "the kill program" procps
 command -v curl >/dev/null || install "curl" curl
 python3 scripts/fetch_bundle.py
 python3 scripts/fetch_minilm.py
+# The tests start brokers of their own, and kill them.
+if [ "${1:-}" = tests ]; then
+    ls /usr/lib/rabbitmq/lib/*/sbin/rabbitmq-server >/dev/null 2>&1 || install "RabbitMQ, for the tests," rabbitmq-server
+fi

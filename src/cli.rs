@@ -18,6 +18,7 @@ mod read_file;
 mod reading;
 mod serve;
 mod submit;
+mod worker;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -40,6 +41,8 @@ struct Cli {
 enum Command {
     /// Runs the service: database (unless DATABASE_URL names one), API, web page and extraction in one process.
     Serve,
+    /// Runs extraction without the API, beside a service on the same DATABASE_URL (and AMQP_URL): as many as wanted.
+    Worker,
     /// Brings the database's schema up or down, or tells where it stands.
     #[command(subcommand)]
     Migrate(migrate::Migrate),
@@ -76,6 +79,7 @@ enum Command {
 pub(crate) fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve => serve::run(),
+        Command::Worker => worker::run(),
         Command::Migrate(command) => migrate::run(command),
         Command::Admin(command) => admin::run(command),
         Command::Login(command) => login::run(command),

@@ -9,7 +9,7 @@ use std::{
     collections::BTreeMap, net::IpAddr, num::NonZeroUsize, path::PathBuf, thread::available_parallelism, time::Duration,
 };
 
-use kgl_actors::{AdminAccount, EngineSettings};
+use kgl_actors::{AdminAccount, BrokerSettings, EngineSettings};
 
 pub(crate) use self::language_model::from_environment as language_model;
 use self::parse::Reader;
@@ -112,6 +112,19 @@ impl Settings {
         Self::load(&|name| variables.get(name).cloned())
     }
 
+    /// Reads the settings of a process without the API, which signs nothing: its secrets can be left out.
+    ///
+    /// # Errors
+    /// As [`Settings::from_environment`].
+    pub(crate) fn for_worker() -> Result<Self, SettingsError> {
+        let variables: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| !matches!(name.as_str(), "KGL_JWT_SECRET" | "KGL_JWT_PRIVATE_KEY_FILE"))
+            .chain([("KGL_JWT_SECRET".to_owned(), uuid::Uuid::new_v4().to_string())])
+            .collect();
+        Self::load(&|name| variables.get(name).cloned())
+    }
+
     /// Reads the settings through `lookup`. An empty value counts as none.
     ///
     /// # Errors
@@ -162,6 +175,7 @@ fn engine(read: &Reader<'_>, environment: Environment) -> Result<EngineSettings,
     Ok(EngineSettings {
         data_dir: data_dir(&|name| read.text(name)),
         database_url: database_url(read)?,
+        broker: broker(read)?,
         postgres_bundle: read.existing_path("KGL_POSTGRES_BUNDLE")?,
         database_connections: read.number("KGL_DATABASE_CONNECTIONS", 2..=1000, 16)?,
         production,
@@ -171,7 +185,7 @@ fn engine(read: &Reader<'_>, environment: Environment) -> Result<EngineSettings,
         extractor,
         open_relations: read.choice("KGL_OPEN_RELATIONS", &[("true", true), ("false", false)], true)?,
         language_model,
-        workers: read.number("KGL_WORKERS", 1..=1024, available_parallelism().map_or(1, NonZeroUsize::get))?,
+        workers: read.number("KGL_WORKERS", 0..=1024, available_parallelism().map_or(1, NonZeroUsize::get))?,
         // This very program, also when its file was replaced by a newer one meanwhile.
         reader: Some(PathBuf::from("/proc/self/exe")),
     })
@@ -190,6 +204,22 @@ fn database_url(read: &Reader<'_>) -> Result<Option<String>, SettingsError> {
             Err(SettingsError::new("DATABASE_URL", "must begin with postgres:// or postgresql://"))
         }
         _ => Ok(url),
+    }
+}
+
+/// The URL may hold a password: what is wrong is said without repeating it.
+fn broker(read: &Reader<'_>) -> Result<Option<BrokerSettings>, SettingsError> {
+    let prefix = read.text("KGL_AMQP_PREFIX").unwrap_or_else(|| "kgl".to_owned());
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if prefix.len() > 60 || !prefix.chars().all(fits) || prefix.starts_with("amq.") {
+        let issue = "must be at most 60 letters, digits, dots, hyphens or underscores, and must not begin with amq.";
+        return Err(SettingsError::new("KGL_AMQP_PREFIX", issue));
+    }
+    match read.text("AMQP_URL") {
+        Some(url) if !url.starts_with("amqp://") && !url.starts_with("amqps://") => {
+            Err(SettingsError::new("AMQP_URL", "must begin with amqp:// or amqps://"))
+        }
+        url => Ok(url.map(|url| BrokerSettings { url, prefix })),
     }
 }
 

@@ -15,12 +15,18 @@ use crate::{
     graph::Graph,
     health::HealthReport,
     health_watch::HealthBoard,
+    intake::LEASES_PER_WORKER,
+    outbox_relay,
     outcomes::Outcomes,
     pipeline::{Addresses, Parts, Tree},
-    queue::{JobQueue, postgres::PostgresQueue},
+    queue::{
+        JobQueue,
+        postgres::PostgresQueue,
+        rabbitmq::{Broker, Outbox, RabbitQueue},
+    },
     reading::Reader,
     schemas::Schemas,
-    start::{DevelopmentAccount, EngineSettings, StartError},
+    start::{BrokerSettings, DevelopmentAccount, EngineSettings, StartError},
     store::{Store, leases::Orphans},
 };
 
@@ -101,15 +107,15 @@ impl Engine {
             store.sweep_leases(Orphans::All).await?;
         }
         let holder = format!("{}-{}", std::process::id(), uuid::Uuid::now_v7().simple());
-        let queue: Arc<dyn JobQueue> =
-            Arc::new(PostgresQueue::new(store.clone(), holder, database.target().listener()?));
+        let (queue, outbox) = open_queue(settings, &store, holder, database)?;
         let (outcomes, finished) = (Outcomes::default(), Finished::default());
         let board = HealthBoard::new(outcomes.clone(), extractors.clone());
         let schemas = Schemas::new(store.clone(), extractors.clone());
-        let direct = Direct::new(schemas.clone(), extractors.clone(), settings.workers);
+        let direct = Direct::new(schemas.clone(), extractors.clone(), settings.workers.max(1));
         let parts = Parts {
             store: store.clone(),
             queue,
+            outbox,
             extractors: extractors.clone(),
             schemas: schemas.clone(),
             workers: settings.workers,
@@ -229,6 +235,24 @@ impl Engine {
     pub fn development_account(&self) -> Option<&DevelopmentAccount> {
         self.0.development_account.as_ref()
     }
+}
+
+/// The job table as the queue, with the broker before it where there is one.
+fn open_queue(
+    settings: &EngineSettings,
+    store: &Store,
+    holder: String,
+    database: &Database,
+) -> Result<(Arc<dyn JobQueue>, Option<Outbox>), StartError> {
+    outbox_relay::begin_counters();
+    let jobs = PostgresQueue::new(store.clone(), holder.clone(), database.target().listener()?);
+    let Some(BrokerSettings { url, prefix }) = &settings.broker else { return Ok((Arc::new(jobs), None)) };
+    let broker =
+        Broker::new(url, prefix, &holder).map_err(|issue| StartError::Setting { variable: "AMQP_URL", issue })?;
+    let prefetch = u16::try_from(settings.workers * LEASES_PER_WORKER).unwrap_or(u16::MAX);
+    let queue = RabbitQueue::start(jobs, store.clone(), &broker, prefetch);
+    let outbox = queue.outbox();
+    Ok((Arc::new(queue), Some(outbox)))
 }
 
 pub(crate) fn account_settings(settings: &EngineSettings, embedded: bool) -> AccountSettings {

@@ -19,7 +19,7 @@ use crate::{
     mailbox::{ActorMessage, Letter, ToMyself},
     metrics::{POOL_CONNECTIONS, POOL_WAIT, QUEUE_DEPTH, QUEUE_OLDEST_AGE},
     outcomes::Outcomes,
-    queue::JobQueue,
+    queue::{BrokerHealth, JobQueue},
     store::{Store, StoreResult, leases::QueueState},
 };
 
@@ -40,6 +40,7 @@ pub struct Findings {
     at: Option<Instant>,
     database: Option<Duration>,
     queue: Option<QueueState>,
+    broker: Option<BrokerHealth>,
 }
 
 /// The newest findings, to be read from anywhere.
@@ -65,11 +66,14 @@ impl HealthBoard {
     #[must_use]
     pub fn report(&self) -> HealthReport {
         let findings = self.findings.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let services = BTreeMap::from([
+        let mut services = BTreeMap::from([
             ("database".to_owned(), database(&findings)),
             ("extractor".to_owned(), self.extractor()),
             ("queue".to_owned(), queue(&findings)),
         ]);
+        if let Some(health) = &findings.broker {
+            services.insert("rabbitmq".to_owned(), broker(health));
+        }
         let mut reasons = Vec::new();
         if services["database"].status == HealthStatus::Unhealthy {
             reasons.push("the database does not answer".to_owned());
@@ -138,12 +142,25 @@ fn queue(findings: &Findings) -> ServiceHealth {
     };
     let late = queue.oldest_ready_seconds > LATE_QUEUE_SECONDS;
     let details = json!({
-        "transport": "postgres",
+        "transport": if findings.broker.is_some() { "rabbitmq" } else { "postgres" },
         "pending": queue.pending,
         "processing": queue.processing,
         "oldest_ready_seconds": queue.oldest_ready_seconds,
     });
     let status = if late { HealthStatus::Degraded } else { HealthStatus::Healthy };
+    ServiceHealth { status, response_time_ms: None, details }
+}
+
+/// Without its broker the service still takes documents in, and reads them when it is back: that is degraded.
+fn broker(health: &BrokerHealth) -> ServiceHealth {
+    let well = health.consuming && health.publishing != Some(false);
+    let details = json!({
+        "consuming": health.consuming,
+        "publishing": health.publishing,
+        "waiting": health.waiting,
+        "trouble": health.trouble,
+    });
+    let status = if well { HealthStatus::Healthy } else { HealthStatus::Degraded };
     ServiceHealth { status, response_time_ms: None, details }
 }
 
@@ -232,7 +249,12 @@ async fn look(arguments: &HealthWatchArguments) -> Findings {
         }
     };
     let queue = tokio::time::timeout(PROBE_TIMEOUT, arguments.queue.state()).await;
-    Findings { at: Some(Instant::now()), database, queue: queue.ok().and_then(Result::ok) }
+    Findings {
+        at: Some(Instant::now()),
+        database,
+        queue: queue.ok().and_then(Result::ok),
+        broker: arguments.queue.broker(),
+    }
 }
 
 /// Through the callers' own pool, so that a pool with no connection to give counts as what it is to a caller.
@@ -270,7 +292,7 @@ mod tests {
 
     fn found(database: Option<Duration>, oldest: f64) -> Findings {
         let queue = database.map(|_| QueueState { oldest_ready_seconds: oldest, ..QueueState::default() });
-        Findings { at: Some(Instant::now()), database, queue }
+        Findings { at: Some(Instant::now()), database, queue, broker: None }
     }
 
     #[test]

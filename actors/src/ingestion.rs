@@ -126,13 +126,14 @@ impl IngestionState {
     /// Each commit is a task: the database gathers those that come together into one write to disk.
     fn commit(&self, commit: Commit) {
         let (store, intake) = (self.arguments.store.clone(), self.arguments.intake.clone());
-        let committed = Arc::clone(&self.committed);
+        let (committed, queue) = (Arc::clone(&self.committed), Arc::clone(&self.arguments.queue));
         self.commits.spawn(async move {
             let Commit { caller, document, idempotency, permit, reply } = commit;
             let result = store.take_in(&caller, &document, idempotency.as_ref()).await.map_err(Error::from);
             if matches!(result, Ok(Intake::Created(..))) {
                 metrics::counter!(JOBS_SUBMITTED).increment(1);
                 intake.cast(IntakeMessage::WakeUp);
+                queue.committed();
                 committed.notify_one();
             }
             drop(permit);

@@ -33,7 +33,7 @@ use crate::{
 
 /// Leases held for each worker: enough that workers never wait for the database, and that the writer gets batches;
 /// few enough that jobs wait in the table, where every process can take them, and not here.
-const LEASES_PER_WORKER: usize = 16;
+pub(crate) const LEASES_PER_WORKER: usize = 16;
 /// How often ready jobs are looked for when nothing announced any: due retries, and announcements that were missed.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How often leases are extended and progress is noted: many times within a lease's term, and fast enough to watch.
@@ -277,8 +277,11 @@ impl IntakeState {
     fn hand_over(&mut self, lease: Lease, text: Option<Text>) {
         let watch = Arc::new(JobWatch::default());
         let (job, fence) = (lease.job_id, lease.fence);
-        // Deleted since it was leased, and its job with it.
-        let Some(text) = text else { return };
+        let Some(text) = text else {
+            // Deleted since it was leased, and its job with it; but its message, if there is one, is still there.
+            self.give_back(vec![(job, fence)]);
+            return;
+        };
         tracing::debug!(job.id = %job, attempt = lease.attempt, traceparent = lease.traceparent, "leased");
         let work = Work { lease: lease.clone(), text, watch: Arc::clone(&watch) };
         if self.arguments.extraction.cast(ExtractionMessage::Extract(Box::new(work))) {

@@ -24,6 +24,7 @@ mod language_model;
 pub mod mailbox;
 pub mod maintenance;
 pub mod metrics;
+pub mod outbox_relay;
 pub mod outcomes;
 mod pipeline;
 pub mod queue;
@@ -32,6 +33,7 @@ pub mod schemas;
 mod start;
 pub mod store;
 pub mod supervision;
+pub mod wire;
 
 pub use engine::Engine;
-pub use start::{AdminAccount, DevelopmentAccount, EngineSettings, StartError};
+pub use start::{AdminAccount, BrokerSettings, DevelopmentAccount, EngineSettings, StartError};

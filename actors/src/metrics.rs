@@ -56,6 +56,8 @@ metrics! {
     GRAPH_WRITE_DOCUMENTS = "kgl_graph_write_documents", Histogram, [], "Documents that one transaction of the graph writer took.";
     QUEUE_DEPTH = "kgl_queue_depth", Gauge, ["status"], "Jobs pending and processing.";
     QUEUE_OLDEST_AGE = "kgl_queue_oldest_age_seconds", Gauge, [], "Age of the oldest job that is ready and waits, in seconds.";
+    BROKER_MESSAGES = "kgl_broker_messages_total", Counter, ["outcome"], "Messages about ready jobs that were sent to the broker, by how that ended: confirmed, refused, failed.";
+    BROKER_SENT_AGAIN = "kgl_broker_messages_sent_again_total", Counter, [], "Messages that nobody took in time and that were sent once more.";
     ADMISSION_REFUSED = "kgl_admission_refused_total", Counter, [], "Submissions refused because too many were being taken in.";
     ACTOR_RESTARTS = "kgl_actor_restarts_total", Counter, ["actor"], "Restarts of supervised actors.";
     ACTOR_MAILBOX = "kgl_actor_mailbox_depth", Gauge, ["actor"], "Messages that wait in an actor's mailbox.";

@@ -4,7 +4,7 @@
 //! root            one-for-one; when it gives up, the process ends and its host starts it anew
 //! ├ access_log    drained last
 //! ├ health_watch
-//! └ pipeline      rest-for-one: graph_writer, extraction, ingestion, intake
+//! └ pipeline      rest-for-one: graph_writer, extraction, outbox_relay (with a broker), ingestion, intake
 //! ```
 
 use std::{sync::Arc, time::Duration};
@@ -22,8 +22,9 @@ use crate::{
     ingestion::{Ingestion, IngestionArguments, IngestionMessage},
     intake::{Intake, IntakeArguments, IntakeMessage},
     mailbox::{ActorMessage, Address, Letter},
+    outbox_relay::{OutboxRelay, OutboxRelayArguments, OutboxRelayMessage},
     outcomes::Outcomes,
-    queue::JobQueue,
+    queue::{JobQueue, rabbitmq::Outbox},
     schemas::Schemas,
     store::Store,
     supervision::{ChildSpec, Intensity, Strategy, Supervisor, SupervisorArguments, SupervisorMessage},
@@ -49,6 +50,8 @@ pub(crate) struct Addresses {
     pub extraction: Address<Letter<ExtractionMessage>>,
     /// Writes the graph.
     pub graph_writer: Address<Letter<GraphWriterMessage>>,
+    /// Tells the broker of jobs.
+    pub outbox_relay: Address<Letter<OutboxRelayMessage>>,
 }
 
 /// What the actors work with.
@@ -58,6 +61,8 @@ pub(crate) struct Parts {
     pub store: Store,
     /// Where jobs come from.
     pub queue: Arc<dyn JobQueue>,
+    /// Where jobs are sent, if a broker brings them.
+    pub outbox: Option<Outbox>,
     /// Who reads documents.
     pub extractors: Extractors,
     /// What owners want of their documents.
@@ -172,6 +177,7 @@ fn pipeline_arguments(parts: &Parts, addresses: &Addresses) -> SupervisorArgumen
     };
     let ingestion =
         IngestionArguments { store: p.store.clone(), queue: Arc::clone(&p.queue), intake: a.intake.clone() };
+    let relay = p.outbox.map(|outbox| OutboxRelayArguments { store: p.store.clone(), outbox });
     let intake = IntakeArguments {
         store: p.store,
         queue: p.queue,
@@ -180,15 +186,16 @@ fn pipeline_arguments(parts: &Parts, addresses: &Addresses) -> SupervisorArgumen
         outcomes: p.outcomes,
         finished: p.finished,
     };
-    SupervisorArguments {
-        name: "pipeline",
-        strategy: Strategy::RestForOne,
-        intensity: PIPELINE_INTENSITY,
-        children: vec![
-            ChildSpec::new("graph_writer", a.graph_writer, || GraphWriter, move || writer.clone()),
-            ChildSpec::new("extraction", a.extraction, || Extraction, move || extraction.clone()),
-            ChildSpec::new("ingestion", a.ingestion, || Ingestion, move || ingestion.clone()),
-            ChildSpec::new("intake", a.intake, || Intake, move || intake.clone()),
-        ],
+    let mut children = vec![
+        ChildSpec::new("graph_writer", a.graph_writer, || GraphWriter, move || writer.clone()),
+        ChildSpec::new("extraction", a.extraction, || Extraction, move || extraction.clone()),
+    ];
+    if let Some(relay) = relay {
+        children.push(ChildSpec::new("outbox_relay", a.outbox_relay, || OutboxRelay, move || relay.clone()));
     }
+    children.push(ChildSpec::new("ingestion", a.ingestion, || Ingestion, move || ingestion.clone()));
+    if p.workers > 0 {
+        children.push(ChildSpec::new("intake", a.intake, || Intake, move || intake.clone()));
+    }
+    SupervisorArguments { name: "pipeline", strategy: Strategy::RestForOne, intensity: PIPELINE_INTENSITY, children }
 }

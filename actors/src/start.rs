@@ -11,6 +11,8 @@ pub struct EngineSettings {
     pub database_url: Option<String>,
     /// A PostgreSQL bundle to use instead of the one in this binary.
     pub postgres_bundle: Option<PathBuf>,
+    /// The message broker that brings ready jobs, instead of the job table itself.
+    pub broker: Option<BrokerSettings>,
     /// Database connections for callers.
     pub database_connections: u32,
     /// Whether this is production: secrets must be given, and no account is made up.
@@ -27,11 +29,21 @@ pub struct EngineSettings {
     pub open_relations: bool,
     /// The language model that `openai` asks, if there is one.
     pub language_model: Option<kgl_language_model::Settings>,
-    /// Documents that are extracted at the same time.
+    /// Documents that are extracted at the same time; with 0 this process takes documents in and leaves the rest to
+    /// others.
     pub workers: usize,
     /// The program that reads files of formats that may do harm, one file a process: it is started with the arguments
     /// of [`reading::child`](crate::reading::child). None reads them in this process.
     pub reader: Option<PathBuf>,
+}
+
+/// Which message broker.
+#[derive(Clone)]
+pub struct BrokerSettings {
+    /// `amqp://` or `amqps://`; may hold a password.
+    pub url: String,
+    /// What the names of exchanges and queues begin with.
+    pub prefix: String,
 }
 
 /// The first admin's credentials.

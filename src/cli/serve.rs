@@ -45,7 +45,7 @@ async fn serve(settings: Settings, metrics: PrometheusHandle) -> anyhow::Result<
     announce(&settings, &engine, listener.local_addr()?)?;
 
     if let Some(listener) = metrics_listener {
-        tokio::spawn(server::serve_metrics(listener, metrics.clone(), closing.clone()));
+        tokio::spawn(server::serve_operations(listener, metrics.clone(), None, closing.clone()));
     }
     // Half of the time is for requests under way, the rest for the work behind them.
     let patience = settings.http.shutdown / 2;
@@ -70,13 +70,18 @@ async fn serve(settings: Settings, metrics: PrometheusHandle) -> anyhow::Result<
     engine.drain(deadline.saturating_duration_since(Instant::now())).await;
     upkeep.abort();
     tracing::info!("stopped");
+    gave_up(failed)
+}
+
+/// How a process ends: with an error if its engine did not go on, so that its host starts it anew.
+pub(super) fn gave_up(failed: bool) -> anyhow::Result<ExitCode> {
     if failed {
         anyhow::bail!("the engine gave up after too many failures; see the log");
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn bind(variable: &'static str, address: &str) -> anyhow::Result<TcpListener> {
+pub(super) async fn bind(variable: &'static str, address: &str) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).await;
     Ok(listener.map_err(|error| SettingsError::new(variable, format!("cannot listen on {address}: {error}")))?)
 }

@@ -53,17 +53,31 @@ pub(crate) async fn serve(
     accept(listener, layers::stack(shared, record, core), max_connections, closing, patience).await;
 }
 
-/// Serves nothing but the metrics, on a listener of their own.
-pub(crate) async fn serve_metrics(listener: TcpListener, metrics: PrometheusHandle, closing: CancellationToken) {
+/// Serves the metrics on a listener of their own; for a process without the API also whether it lives and is ready.
+pub(crate) async fn serve_operations(
+    listener: TcpListener,
+    metrics: PrometheusHandle,
+    engine: Option<Engine>,
+    closing: CancellationToken,
+) {
     let service = service_fn(move |request: Request<Body>| {
-        let response: Response = if request.uri().path() == "/metrics" {
-            respond::bytes(StatusCode::OK, EXPOSITION, metrics.render())
-        } else {
-            respond::bytes(StatusCode::NOT_FOUND, "text/plain", "only /metrics is here\n")
+        let response = match (request.uri().path(), &engine) {
+            ("/metrics", _) => respond::bytes(StatusCode::OK, EXPOSITION, metrics.render()),
+            ("/health/liveness", Some(_)) => respond::bytes(StatusCode::OK, "text/plain", "alive\n"),
+            ("/health/readiness", Some(engine)) => ready(engine),
+            _ => respond::bytes(StatusCode::NOT_FOUND, "text/plain", "only /metrics is here\n"),
         };
         async move { Ok::<_, Infallible>(response) }
     });
     accept(listener, service, 64, closing, Duration::ZERO).await;
+}
+
+fn ready(engine: &Engine) -> Response {
+    let report = engine.health();
+    if report.ready {
+        return respond::bytes(StatusCode::OK, "text/plain", "ready\n");
+    }
+    respond::bytes(StatusCode::SERVICE_UNAVAILABLE, "text/plain", report.reasons.join("\n") + "\n")
 }
 
 async fn accept<S, B>(

@@ -97,7 +97,18 @@ pub(crate) struct ExtractionRequest {
     /// characters each on average. An empty list does without the stored schema's.
     #[schema(value_type = Option<Vec<GazetteerItem>>)]
     gazetteer: Option<Gazetteer>,
+    /// What else was sent: a wish with a misspelt name must not go unheard. The two that `GET` answers besides may come
+    /// back in a `PUT`.
+    #[serde(flatten, skip_serializing)]
+    #[schema(ignore)]
+    others: BTreeMap<String, serde::de::IgnoredAny>,
 }
+
+/// The fields of [`ExtractionRequest`].
+const WISHES: &str = "entity_types, relationship_types, confidence_threshold, thresholds, extractor, open_relations, \
+                      synonyms and gazetteer";
+/// What the answer about a stored schema has besides.
+const TOLD_BESIDES: [&str; 2] = ["version", "updated_at"];
 
 /// How sure single types have to be, 0 to 1.
 #[derive(ToSchema)]
@@ -220,6 +231,11 @@ impl SubmitDocument {
 impl ExtractionRequest {
     /// Checks everything; a gazetteer may have `most` entries.
     pub(crate) fn issues(&self, prefix: &str, most: usize, issues: &mut Vec<FieldIssue>) {
+        for name in self.others.keys().filter(|name| !TOLD_BESIDES.contains(&name.as_str())) {
+            let name: String = name.chars().take(100).collect();
+            let issue = format!("there is no such field; there are {WISHES}");
+            issues.push(FieldIssue::new(format!("{prefix}{name}"), issue));
+        }
         let options = self.clone().options();
         let found = options.issues(most).into_iter();
         issues.extend(found.map(|(field, issue)| FieldIssue::new(format!("{prefix}{field}"), issue)));
@@ -277,6 +293,7 @@ impl From<JobOptions> for ExtractionRequest {
             open_relations: extract.open_relations,
             synonyms: extract.synonyms,
             gazetteer: extract.gazetteer,
+            others: BTreeMap::new(),
         }
     }
 }

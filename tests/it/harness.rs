@@ -169,7 +169,7 @@ impl Drop for Service {
 pub fn command(data: &Path, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(KGL);
     for (name, _) in std::env::vars() {
-        if name.starts_with("KGL_") || name == "DATABASE_URL" {
+        if name.starts_with("KGL_") || matches!(name.as_str(), "DATABASE_URL" | "AMQP_URL") {
             command.env_remove(name);
         }
     }

@@ -6,6 +6,7 @@
 mod accounts;
 mod again;
 mod bad_input;
+mod brokers;
 mod cancel;
 mod cli;
 mod corpus;

@@ -66,6 +66,22 @@ fn a_schema_is_kept_in_versions_and_changed_only_by_who_knows_it() {
 }
 
 #[test]
+fn a_misspelt_wish_is_refused_and_takes_nothing_away() {
+    let client = shared().new_user();
+    let stored = put(&client, &companies(), None).expect(200);
+    let refused = put(&client, &json!({"gazeteer": [{"name": "ASML", "type": "company"}]}), None);
+    let refused = refused.expect_problem(422, "ValidationError");
+    assert_eq!(refused["details"][0]["field"], json!("gazeteer"), "{refused}");
+    assert!(refused["details"][0]["issue"].as_str().is_some_and(|issue| issue.contains("gazetteer")), "{refused}");
+    let submission = json!({"content": TEXT, "content_type": "text/plain", "extraction": {"entity_typs": ["person"]}});
+    let refused = client.post("/api/v1/documents", &submission).expect_problem(422, "ValidationError");
+    assert_eq!(refused["details"][0]["field"], json!("extraction.entity_typs"), "{refused}");
+    assert_eq!(client.get(SCHEMA).expect(200), stored);
+    // What was answered can be sent back.
+    assert_eq!(put(&client, &stored, None).expect(200)["gazetteer"], stored["gazetteer"]);
+}
+
+#[test]
 fn a_schema_that_makes_no_sense_is_refused_with_its_fields() {
     let client = shared().new_user();
     let wrong = json!({

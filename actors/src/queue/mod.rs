@@ -5,6 +5,7 @@
 //! only there can they be part of the transaction that writes a job's facts.
 
 pub mod postgres;
+pub mod rabbitmq;
 
 use std::time::Duration;
 
@@ -28,6 +29,19 @@ pub struct Swept {
     pub returned: usize,
     /// Jobs that ended because it kept happening to them.
     pub dead: usize,
+}
+
+/// How a message broker is, seen from this process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BrokerHealth {
+    /// Whether the connection that takes jobs stands.
+    pub consuming: bool,
+    /// Whether the newest sending was confirmed; none was tried yet when it is absent.
+    pub publishing: Option<bool>,
+    /// Messages that wait in the broker, when it last said so.
+    pub waiting: Option<u32>,
+    /// What the newest trouble was.
+    pub trouble: Option<String>,
 }
 
 /// Where ready jobs come from and where verdicts go.
@@ -55,6 +69,19 @@ pub trait JobQueue: Send + Sync {
 
     /// Tells other processes that jobs became ready.
     fn announce(&self) -> BoxFuture<'_, StoreResult<()>>;
+
+    /// Called after each commit of a job by this process.
+    fn committed(&self) {}
+
+    /// What carries ready jobs: `postgres` or `rabbitmq`.
+    fn transport(&self) -> &'static str {
+        "postgres"
+    }
+
+    /// How the broker is, if there is one.
+    fn broker(&self) -> Option<BrokerHealth> {
+        None
+    }
 
     /// What waits and what is being worked on.
     fn state(&self) -> BoxFuture<'_, StoreResult<QueueState>>;

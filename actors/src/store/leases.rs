@@ -9,10 +9,13 @@ use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
 use super::{Store, StoreResult};
-use crate::domain::{
-    document::JobOptions,
-    ids::{DocumentId, JobId, UserId},
-    job::JobStatus,
+use crate::{
+    domain::{
+        document::JobOptions,
+        ids::{DocumentId, JobId, UserId},
+        job::JobStatus,
+    },
+    queue::LEASE_TERM,
 };
 
 /// After so many lost leases a job is suspected of killing its worker, and runs with nothing beside it.
@@ -89,6 +92,8 @@ macro_rules! lease_columns {
     };
 }
 
+pub(super) use {lease_changes, lease_columns};
+
 /// Which jobs to lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -108,6 +113,13 @@ pub enum Orphans<'a> {
     },
     /// Those of this holder: an earlier incarnation of the actor that asks.
     Of(&'a str),
+    /// Those of these jobs whose holder has not extended them for so long, although it does many times as often.
+    Silent {
+        /// The jobs.
+        jobs: &'a [JobId],
+        /// How long.
+        since: Duration,
+    },
     /// All: right only while no other process can be at work.
     All,
 }
@@ -335,10 +347,11 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn sweep_leases(&self, which: Orphans<'_>) -> StoreResult<(usize, usize)> {
-        let (rule, holder) = match which {
-            Orphans::Expired { but_not_of } => ("expired", Some(but_not_of)),
-            Orphans::Of(holder) => ("of", Some(holder)),
-            Orphans::All => ("all", None),
+        let (rule, holder, jobs, since) = match which {
+            Orphans::Expired { but_not_of } => ("expired", Some(but_not_of), None, Duration::ZERO),
+            Orphans::Of(holder) => ("of", Some(holder), None, Duration::ZERO),
+            Orphans::Silent { jobs, since } => ("silent", None, Some(jobs), since),
+            Orphans::All => ("all", None, None, Duration::ZERO),
         };
         let statuses: Vec<String> = sqlx::query_scalar(
             "WITH lost AS (
@@ -346,7 +359,8 @@ impl Store {
                  WHERE status = 'processing'
                    AND CASE $1 WHEN 'expired' THEN leased_until < now()
                                                  AND (leased_by IS DISTINCT FROM $2 OR leased_until < now() - $5)
-                               WHEN 'of' THEN leased_by = $2 ELSE true END
+                               WHEN 'of' THEN leased_by = $2
+                               WHEN 'silent' THEN id = ANY($6) AND leased_until < now() + $7 ELSE true END
                  ORDER BY id FOR UPDATE SKIP LOCKED
              )
              UPDATE jobs j SET leased_by = NULL, leased_until = NULL, lost_leases = lost_leases + 1,
@@ -365,6 +379,8 @@ impl Store {
         .bind(DEAD_AFTER_LOST_ALONE)
         .bind(LOST_TOO_OFTEN)
         .bind(OWN_GRACE)
+        .bind(jobs)
+        .bind(LEASE_TERM.saturating_sub(since))
         .fetch_all(self.system())
         .await?;
         let dead = statuses.iter().filter(|s| *s == "dead").count();

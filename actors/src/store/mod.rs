@@ -10,6 +10,7 @@
 pub mod access_logs;
 mod codec;
 pub mod connect;
+pub mod dispatches;
 pub mod documents;
 pub(crate) mod entities;
 pub mod error;

@@ -3,6 +3,7 @@
 //! A package of its own, so that the front's package depends on no database driver, not even for its tests.
 
 pub mod postgres;
+pub mod rabbitmq;
 pub mod tokens;
 
 use std::{fs, path::Path};

@@ -1,0 +1,67 @@
+//! `kgl worker`: the engine without the API. As many as wanted share a database, and a broker if there is one.
+
+use std::{
+    io::Write,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use kgl_actors::Engine;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    drain, runtime,
+    serve::{bind, gave_up},
+};
+use crate::{
+    http::server,
+    settings::{Settings, SettingsError},
+    telemetry,
+};
+
+pub(super) fn run() -> anyhow::Result<ExitCode> {
+    let settings = Settings::for_worker()?;
+    telemetry::start_logs(&settings.log)?;
+    let metrics = telemetry::start_metrics()?;
+    let runtime = runtime()?;
+    let result = runtime.block_on(work(settings, metrics));
+    // As in `serve`: what still runs on a blocking thread was given up on by the drain.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    result
+}
+
+async fn work(settings: Settings, metrics: PrometheusHandle) -> anyhow::Result<ExitCode> {
+    let mut stop = drain::StopSignal::new()?;
+    if settings.engine.database_url.is_none() {
+        let issue = "must be set for a worker: it shares the database of a service";
+        return Err(SettingsError::new("DATABASE_URL", issue).into());
+    }
+    let listener = match &settings.http.metrics_listen {
+        Some(address) => Some(bind("KGL_METRICS_LISTEN", address).await?),
+        None => None,
+    };
+    let upkeep = telemetry::keep_up(metrics.clone());
+    let engine = Engine::start(settings.engine.clone()).await?;
+    let closing = CancellationToken::new();
+    if let Some(listener) = listener {
+        tokio::spawn(server::serve_operations(listener, metrics, Some(engine.clone()), closing.clone()));
+    }
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "working").and_then(|()| out.flush()).context("standard output")?;
+    drop(out);
+    tracing::info!(workers = settings.engine.workers, "working");
+    let failed = tokio::select! {
+        () = stop.received() => false,
+        () = engine.failed() => true,
+    };
+    let deadline = Instant::now() + settings.http.shutdown;
+    drain::exit_at_next_signal(stop);
+    tracing::info!(failed, "stopping");
+    closing.cancel();
+    engine.drain(deadline.saturating_duration_since(Instant::now())).await;
+    upkeep.abort();
+    tracing::info!("stopped");
+    gave_up(failed)
+}
