@@ -4,6 +4,7 @@
 //! title or a trade becomes its class) and looked up whole. What is not in the table says nothing.
 
 mod rules;
+mod takeovers;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -103,6 +104,7 @@ pub(crate) fn find(words: &Words, arguments: &[Slot]) -> Vec<Worded> {
         look_up(words, arguments, (left, left + 1), &bones, &mut found);
         behind_aside(words, arguments, left + 1, &mut found);
     }
+    takeovers::find(words, arguments, &mut found);
     found
 }
 
