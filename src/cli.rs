@@ -14,6 +14,7 @@ mod login;
 mod migrate;
 mod ordered;
 mod password;
+mod queue;
 mod read_file;
 mod reading;
 mod serve;
@@ -69,6 +70,8 @@ enum Command {
     /// Reads one file from standard input for a service that started this process, and ends.
     #[command(hide = true)]
     ReadFile(read_file::ReadFile),
+    /// Tells how full the queue is, and lists, replays and discards dead jobs. For admins.
+    Queue(queue::Queue),
     /// Prints the API's description (OpenAPI 3.1).
     Openapi,
     /// Exits with 0 if the service is ready, else with 1: for container health checks.
@@ -88,6 +91,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Eval(command) => eval::run(&command),
         Command::Embed(command) => embed::run(&command),
         Command::ReadFile(command) => read_file::run(command),
+        Command::Queue(command) => queue::run(command),
         Command::Openapi => print(&openapi::description()),
         Command::Health => health::run(),
     };

@@ -22,6 +22,7 @@ mod multipart;
 pub(crate) mod openapi;
 mod pages;
 mod problem;
+mod queues;
 mod relationships;
 mod respond;
 mod routes;

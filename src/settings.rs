@@ -9,7 +9,7 @@ use std::{
     collections::BTreeMap, net::IpAddr, num::NonZeroUsize, path::PathBuf, thread::available_parallelism, time::Duration,
 };
 
-use kgl_actors::{AdminAccount, BrokerSettings, EngineSettings};
+use kgl_actors::{AdminAccount, BrokerSettings, EngineSettings, Upkeep};
 
 pub(crate) use self::language_model::from_environment as language_model;
 use self::parse::Reader;
@@ -188,6 +188,11 @@ fn engine(read: &Reader<'_>, environment: Environment) -> Result<EngineSettings,
         workers: read.number("KGL_WORKERS", 0..=1024, available_parallelism().map_or(1, NonZeroUsize::get))?,
         // This very program, also when its file was replaced by a newer one meanwhile.
         reader: Some(PathBuf::from("/proc/self/exe")),
+        upkeep: Upkeep {
+            interval: Duration::from_secs(read.number("KGL_CLEANUP_INTERVAL_SECONDS", 1..=86_400, 600)?),
+            dead_retention_days: read.number("KGL_DEAD_RETENTION_DAYS", 0..=36_500, 30)?,
+            access_log_retention_days: read.number("KGL_ACCESS_LOG_RETENTION_DAYS", 0..=36_500, 90)?,
+        },
     })
 }
 

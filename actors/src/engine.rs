@@ -8,6 +8,7 @@ use crate::{
     access_log::AccessLogHandle,
     accounts::{AccountSettings, Accounts},
     database::Database,
+    dead_letters::DeadLetters,
     direct::Direct,
     documents::{Documents, Jobs},
     extractors::Extractors,
@@ -30,8 +31,6 @@ use crate::{
     store::{Store, leases::Orphans},
 };
 
-/// How often sessions and idempotency keys that have expired are cleared away.
-const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(600);
 /// How often the embedded server is looked after; when it ended by itself, so does the process, and its host starts
 /// both anew.
 const SERVER_WATCH_INTERVAL: Duration = Duration::from_millis(500);
@@ -46,6 +45,7 @@ struct Inner {
     accounts: Accounts,
     documents: Documents,
     jobs: Jobs,
+    dead_letters: DeadLetters,
     schemas: Schemas,
     direct: Direct,
     graph: Graph,
@@ -56,7 +56,6 @@ struct Inner {
     store: Store,
     /// Taken when it is stopped.
     database: Mutex<Option<Database>>,
-    chores: tokio::task::JoinHandle<()>,
 }
 
 impl Engine {
@@ -114,7 +113,7 @@ impl Engine {
         let direct = Direct::new(schemas.clone(), extractors.clone(), settings.workers.max(1));
         let parts = Parts {
             store: store.clone(),
-            queue,
+            queue: Arc::clone(&queue),
             outbox,
             extractors: extractors.clone(),
             schemas: schemas.clone(),
@@ -122,11 +121,13 @@ impl Engine {
             outcomes,
             board: board.clone(),
             finished: finished.clone(),
+            accounts: accounts.clone(),
+            lock_at: database.target().listener()?,
+            upkeep: settings.upkeep,
         };
         let reader = Reader::new(settings.reader.clone());
         let a = Addresses::default();
         let tree = Tree::start(parts, a.clone()).await.map_err(|e| StartError::Other(e.to_string()))?;
-        let chores = tokio::spawn(chores(accounts.clone(), store.clone()));
         Ok(move |database| Inner {
             documents: Documents::new(
                 store.clone(),
@@ -136,6 +137,7 @@ impl Engine {
                 a.intake.clone(),
                 finished.clone(),
             ),
+            dead_letters: DeadLetters::new(store.clone(), queue, a.intake.clone(), finished.clone()),
             jobs: Jobs::new(store.clone(), a.intake, finished),
             schemas,
             direct,
@@ -147,14 +149,12 @@ impl Engine {
             tree,
             store,
             database: Mutex::new(Some(database)),
-            chores,
         })
     }
 
     /// Stops all actors in order, giving unfinished work back, then the database if it is ours. At most `deadline`,
     /// give or take the time that a server needs to stop.
     pub async fn drain(&self, deadline: Duration) {
-        self.0.chores.abort();
         self.0.tree.drain(deadline.saturating_sub(STOP_RESERVE)).await;
         if tokio::time::timeout(STOP_RESERVE / 3, self.0.store.close()).await.is_err() {
             tracing::warn!("database connections were still in use at the deadline");
@@ -198,6 +198,12 @@ impl Engine {
     #[must_use]
     pub fn jobs(&self) -> &Jobs {
         &self.0.jobs
+    }
+
+    /// The queue and its dead letters, for admins.
+    #[must_use]
+    pub fn dead_letters(&self) -> &DeadLetters {
+        &self.0.dead_letters
     }
 
     /// Users' schemas for extraction.
@@ -262,21 +268,5 @@ pub(crate) fn account_settings(settings: &EngineSettings, embedded: bool) -> Acc
         embedded,
         jwt_secret: settings.jwt_secret.clone(),
         jwt_private_key_file: settings.jwt_private_key_file.clone(),
-    }
-}
-
-/// Clears away what has expired. A round that fails is made up for by the next.
-async fn chores(accounts: Accounts, store: Store) {
-    loop {
-        tokio::time::sleep(HOUSEKEEPING_INTERVAL).await;
-        if let Err(error) = accounts.housekeeping().await {
-            tracing::warn!(%error, "expired sessions were not cleared away");
-        }
-        if let Err(error) = store.forget_idempotency_keys().await {
-            tracing::warn!(%error, "expired idempotency keys were not cleared away");
-        }
-        if let Err(error) = store.forget_language_model_answers().await {
-            tracing::warn!(%error, "old answers of the language model were not cleared away");
-        }
     }
 }

@@ -38,6 +38,6 @@ pub struct HealthReport {
     pub ready: bool,
     /// Why not, for a person.
     pub reasons: Vec<String>,
-    /// By part: `database`, `extractor`, `queue`.
+    /// By part: `database`, `extractor`, `queue`, `scheduler`.
     pub services: BTreeMap<String, ServiceHealth>,
 }

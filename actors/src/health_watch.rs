@@ -20,6 +20,7 @@ use crate::{
     metrics::{POOL_CONNECTIONS, POOL_WAIT, QUEUE_DEPTH, QUEUE_OLDEST_AGE},
     outcomes::Outcomes,
     queue::{BrokerHealth, JobQueue},
+    scheduler::SchedulerStanding,
     store::{Store, StoreResult, leases::QueueState},
 };
 
@@ -49,13 +50,20 @@ pub struct HealthBoard {
     findings: Arc<RwLock<Findings>>,
     outcomes: Outcomes,
     extractors: Extractors,
+    scheduler: SchedulerStanding,
 }
 
 impl HealthBoard {
     /// A board for a service with these extractors.
     #[must_use]
     pub fn new(outcomes: Outcomes, extractors: Extractors) -> Self {
-        Self { findings: Arc::default(), outcomes, extractors }
+        Self { findings: Arc::default(), outcomes, extractors, scheduler: SchedulerStanding::default() }
+    }
+
+    /// Where the scheduler posts who leads.
+    #[must_use]
+    pub fn scheduler(&self) -> &SchedulerStanding {
+        &self.scheduler
     }
 
     fn post(&self, findings: Findings) {
@@ -70,6 +78,7 @@ impl HealthBoard {
             ("database".to_owned(), database(&findings)),
             ("extractor".to_owned(), self.extractor()),
             ("queue".to_owned(), queue(&findings)),
+            ("scheduler".to_owned(), self.scheduler.health()),
         ]);
         if let Some(health) = &findings.broker {
             services.insert("rabbitmq".to_owned(), broker(health));

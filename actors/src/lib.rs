@@ -7,6 +7,7 @@
 pub mod access_log;
 pub mod accounts;
 mod database;
+pub mod dead_letters;
 pub mod direct;
 pub mod documents;
 pub mod domain;
@@ -29,6 +30,7 @@ pub mod outcomes;
 mod pipeline;
 pub mod queue;
 pub mod reading;
+pub mod scheduler;
 pub mod schemas;
 mod start;
 pub mod store;
@@ -36,4 +38,4 @@ pub mod supervision;
 pub mod wire;
 
 pub use engine::Engine;
-pub use start::{AdminAccount, BrokerSettings, DevelopmentAccount, EngineSettings, StartError};
+pub use start::{AdminAccount, BrokerSettings, DevelopmentAccount, EngineSettings, StartError, Upkeep};

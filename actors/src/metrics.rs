@@ -42,6 +42,7 @@ metrics! {
     HTTP_PANICS = "kgl_http_panics_total", Counter, [], "Handlers that panicked; each was answered 500.";
     JOBS_SUBMITTED = "kgl_jobs_submitted_total", Counter, [], "Jobs committed.";
     JOBS_FINISHED = "kgl_jobs_finished_total", Counter, ["status"], "Jobs that reached a final status.";
+    JOBS_REPLAYED = "kgl_jobs_replayed_total", Counter, [], "Dead jobs that an operator put back into the queue.";
     JOB_ATTEMPTS = "kgl_job_attempts_total", Counter, ["outcome"], "Tries at jobs, by how they ended: done, reject, retry, postpone, unavailable, release, gone.";
     JOB_DURATION = "kgl_job_duration_seconds", Histogram, [], "From submission to completion, in seconds.";
     JOB_LEASES_LOST = "kgl_job_leases_lost_total", Counter, [], "Leases that ran out because their holder went away.";
@@ -58,6 +59,9 @@ metrics! {
     QUEUE_OLDEST_AGE = "kgl_queue_oldest_age_seconds", Gauge, [], "Age of the oldest job that is ready and waits, in seconds.";
     BROKER_MESSAGES = "kgl_broker_messages_total", Counter, ["outcome"], "Messages about ready jobs that were sent to the broker, by how that ended: confirmed, refused, failed.";
     BROKER_SENT_AGAIN = "kgl_broker_messages_sent_again_total", Counter, [], "Messages that nobody took in time and that were sent once more.";
+    SCHEDULER_LEADER = "kgl_scheduler_leader", Gauge, [], "1 while this process does the recurring work, else 0.";
+    SCHEDULER_RUNS = "kgl_scheduler_runs_total", Counter, ["task", "outcome"], "Runs of recurring work, by how they ended: done, failed, timed_out, stopped.";
+    SCHEDULER_LAST_DONE = "kgl_scheduler_last_done_timestamp_seconds", Gauge, ["task"], "When this process last did a piece of recurring work, in seconds since 1970.";
     ADMISSION_REFUSED = "kgl_admission_refused_total", Counter, [], "Submissions refused because too many were being taken in.";
     ACTOR_RESTARTS = "kgl_actor_restarts_total", Counter, ["actor"], "Restarts of supervised actors.";
     ACTOR_MAILBOX = "kgl_actor_mailbox_depth", Gauge, ["actor"], "Messages that wait in an actor's mailbox.";

@@ -4,16 +4,19 @@
 //! root            one-for-one; when it gives up, the process ends and its host starts it anew
 //! ├ access_log    drained last
 //! ├ health_watch
+//! ├ scheduler     recurring work, in one process of all
 //! └ pipeline      rest-for-one: graph_writer, extraction, outbox_relay (with a broker), ingestion, intake
 //! ```
 
 use std::{sync::Arc, time::Duration};
 
 use ractor::{Actor, ActorRef, RpcReplyPort, SpawnErr};
+use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{oneshot, watch};
 
 use crate::{
     access_log::{AccessLog, AccessLogMessage},
+    accounts::Accounts,
     extraction::{Extraction, ExtractionArguments, ExtractionMessage},
     extractors::Extractors,
     finished::Finished,
@@ -25,7 +28,9 @@ use crate::{
     outbox_relay::{OutboxRelay, OutboxRelayArguments, OutboxRelayMessage},
     outcomes::Outcomes,
     queue::{JobQueue, rabbitmq::Outbox},
+    scheduler::{Scheduler, SchedulerArguments, SchedulerMessage},
     schemas::Schemas,
+    start::Upkeep,
     store::Store,
     supervision::{ChildSpec, Intensity, Strategy, Supervisor, SupervisorArguments, SupervisorMessage},
 };
@@ -42,6 +47,8 @@ pub(crate) struct Addresses {
     pub access_log: Address<Letter<AccessLogMessage>>,
     /// Probes the stores.
     pub health_watch: Address<Letter<HealthWatchMessage>>,
+    /// Does recurring work.
+    pub scheduler: Address<Letter<SchedulerMessage>>,
     /// Commits documents.
     pub ingestion: Address<Letter<IngestionMessage>>,
     /// Leases jobs.
@@ -75,6 +82,12 @@ pub(crate) struct Parts {
     pub board: HealthBoard,
     /// Who waits for jobs to end.
     pub finished: Finished,
+    /// Who clears expired sessions away.
+    pub accounts: Accounts,
+    /// How the scheduler opens the connection that holds its lock.
+    pub lock_at: PgConnectOptions,
+    /// How long things are kept.
+    pub upkeep: Upkeep,
 }
 
 /// The running tree.
@@ -92,6 +105,13 @@ impl Tree {
     pub(crate) async fn start(parts: Parts, addresses: Addresses) -> Result<Self, SpawnErr> {
         let pipeline = Address::default();
         let (log_store, watch_parts) = (parts.store.clone(), parts.clone());
+        let scheduler = SchedulerArguments {
+            lock_at: parts.lock_at.clone(),
+            accounts: parts.accounts.clone(),
+            store: parts.store.clone(),
+            upkeep: parts.upkeep,
+            standing: parts.board.scheduler().clone(),
+        };
         let (pipeline_parts, pipeline_addresses) = (parts, addresses.clone());
         let children = vec![
             ChildSpec::new("access_log", addresses.access_log.clone(), || AccessLog, move || log_store.clone()),
@@ -105,6 +125,7 @@ impl Tree {
                     board: watch_parts.board.clone(),
                 },
             ),
+            ChildSpec::new("scheduler", addresses.scheduler.clone(), || Scheduler, move || scheduler.clone()),
             ChildSpec::new(
                 "pipeline",
                 pipeline,

@@ -1,6 +1,6 @@
 //! What the engine is told at its start, and why it did not start.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// What the engine is told at its start.
 #[derive(Clone)]
@@ -35,6 +35,19 @@ pub struct EngineSettings {
     /// The program that reads files of formats that may do harm, one file a process: it is started with the arguments
     /// of [`reading::child`](crate::reading::child). None reads them in this process.
     pub reader: Option<PathBuf>,
+    /// How long things are kept, and how often what is over is cleared away.
+    pub upkeep: Upkeep,
+}
+
+/// How long things are kept, and how often what is over is cleared away.
+#[derive(Clone, Copy, Debug)]
+pub struct Upkeep {
+    /// From one round of clearing away to the next.
+    pub interval: Duration,
+    /// Days after which a dead job is discarded; 0 keeps it.
+    pub dead_retention_days: u32,
+    /// Days after which an access record is deleted; 0 keeps it.
+    pub access_log_retention_days: u32,
 }
 
 /// Which message broker.

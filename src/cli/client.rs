@@ -8,7 +8,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use ureq::{
     Agent, Body,
-    http::Response,
+    http::{Request, Response},
     unversioned::multipart::{Form, Part},
 };
 
@@ -186,6 +186,27 @@ impl Client {
             let part = Part::bytes(content).file_name(name);
             let request = client.agent.post(format!("{}/api/v1/documents{query}", client.url));
             request.header("authorization", client.bearer()).send(Form::new().part("file", part))
+        })
+    }
+
+    /// Asks for something to be done, with a body if there is one.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(super) fn send<T: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<T> {
+        let body = body.map(Value::to_string).unwrap_or_default();
+        self.authorised(|client| {
+            let request = Request::builder()
+                .method(method)
+                .uri(format!("{}{path}", client.url))
+                .header("authorization", client.bearer())
+                .header("content-type", "application/json");
+            client.agent.run(request.body(body.clone())?)
         })
     }
 

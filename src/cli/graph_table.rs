@@ -106,7 +106,7 @@ fn said(relationship: &Relationship) -> String {
 }
 
 /// An empty table that fits the terminal.
-fn table<const N: usize>(header: [&str; N]) -> Table {
+pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header);
@@ -163,7 +163,7 @@ fn best(evidence: &[Evidence]) -> Option<&Evidence> {
 }
 
 /// One line of at most `most` characters, cut at the end of a word where that is near.
-fn shortened(text: &str, most: usize) -> String {
+pub(super) fn shortened(text: &str, most: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= most {
         return line;

@@ -30,7 +30,7 @@ pub(crate) struct HealthSummary {
 pub(crate) struct HealthDetails {
     #[serde(flatten)]
     summary: HealthSummary,
-    /// By part: `database`, `extractor`, `queue`.
+    /// By part: `database`, `extractor`, `queue`, `scheduler`.
     services: BTreeMap<String, ServiceHealth>,
 }
 

@@ -10,7 +10,7 @@ use utoipa::{
 };
 
 use super::{
-    Answer, accounts, batch, call::Call, direct, documents, entities, graph, health, jobs, metrics, problem,
+    Answer, accounts, batch, call::Call, direct, documents, entities, graph, health, jobs, metrics, problem, queues,
     relationships, respond, schema,
 };
 
@@ -39,6 +39,7 @@ pub(crate) struct ProblemBody(#[to_schema] problem::ProblemBody<'static>);
         entities::list, entities::get, entities::evidence, entities::relationships,
         relationships::get, relationships::evidence,
         graph::query, graph::neighbourhood,
+        queues::overview, queues::list, queues::get, queues::replay, queues::replay_many, queues::discard,
         health::summary, health::detailed, health::liveness, health::readiness, metrics::render, self::document,
     ),
     components(responses(ProblemBody)),

@@ -4,6 +4,7 @@
 
 pub mod caller;
 pub mod changes;
+pub mod dead_letter;
 pub mod document;
 pub mod error;
 pub mod graph;

@@ -1,5 +1,7 @@
 //! Access records, written in batches by the system. Reading them is an admin's.
 
+use std::time::Duration;
+
 use super::{Store, StoreResult};
 use crate::access_log::AccessRecord;
 
@@ -34,6 +36,27 @@ impl Store {
         .execute(self.system())
         .await?;
         Ok(())
+    }
+
+    /// Deletes records that are older than so many days, from among the `limit` oldest; answers how many.
+    ///
+    /// Records arrive in the order of time, so the oldest are found without looking at any other, also when there is
+    /// nothing to delete.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn forget_access_records(&self, days: u32, limit: i64) -> StoreResult<u64> {
+        let done = sqlx::query(
+            "DELETE FROM api_access_logs WHERE id IN (
+                 SELECT id FROM (SELECT id, timestamp FROM api_access_logs ORDER BY id LIMIT $2) oldest
+                 WHERE timestamp < now() - $1)",
+        )
+        .persistent(false)
+        .bind(Duration::from_secs(u64::from(days) * 86_400))
+        .bind(limit)
+        .execute(self.system())
+        .await?;
+        Ok(done.rows_affected())
     }
 }
 

@@ -158,7 +158,7 @@ impl Store {
     }
 }
 
-async fn finish_change(mut scope: Scope, id: JobId, rows: u64) -> StoreResult<Changed> {
+pub(super) async fn finish_change(mut scope: Scope, id: JobId, rows: u64) -> StoreResult<Changed> {
     let changed = if rows > 0 {
         Changed::Yes
     } else {

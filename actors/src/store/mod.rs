@@ -10,6 +10,7 @@
 pub mod access_logs;
 mod codec;
 pub mod connect;
+pub mod dead_letters;
 pub mod dispatches;
 pub mod documents;
 pub(crate) mod entities;
@@ -22,6 +23,7 @@ pub mod graph_write;
 mod job_changes;
 pub mod jobs;
 mod language_model_answers;
+pub mod leadership;
 pub mod leases;
 pub mod migrations;
 pub(crate) mod relationships;

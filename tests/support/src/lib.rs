@@ -26,10 +26,14 @@ pub fn superuser(data: &Path) -> PgConnectOptions {
 /// When the statement fails: that is a failure of the test.
 #[must_use]
 pub fn rows(data: &Path, statement: &str) -> Vec<Vec<Option<String>>> {
-    let options = superuser(data);
+    rows_at(&superuser(data), statement)
+}
+
+/// As [`rows`], wherever the database is.
+fn rows_at(options: &PgConnectOptions, statement: &str) -> Vec<Vec<Option<String>>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let mut connection = PgConnection::connect_with(&options).await.expect("connects");
+        let mut connection = PgConnection::connect_with(options).await.expect("connects");
         // The simple protocol answers everything as text.
         let rows = connection.fetch_all(sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned()))).await.expect("runs");
         let text = |row: &sqlx::postgres::PgRow, at: usize| {

@@ -31,16 +31,29 @@ impl Server {
         format!("postgresql://{user}@{folder}:{}/{database}", self.postgres.port())
     }
 
+    /// Runs a statement as the superuser in a database, and answers its rows as text.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[must_use]
+    pub fn rows(&self, database: &str, statement: &str) -> Vec<Vec<Option<String>>> {
+        crate::rows_at(&self.superuser(database), statement)
+    }
+
+    fn superuser(&self, database: &str) -> PgConnectOptions {
+        PgConnectOptions::new_without_pgpass()
+            .socket(self.postgres.socket_dir())
+            .port(self.postgres.port())
+            .username(self.postgres.superuser())
+            .database(database)
+    }
+
     /// Runs statements as the superuser in a database.
     ///
     /// # Panics
     /// When one fails.
     pub fn run(&self, database: &str, statements: &str) {
-        let options = PgConnectOptions::new_without_pgpass()
-            .socket(self.postgres.socket_dir())
-            .port(self.postgres.port())
-            .username(self.postgres.superuser())
-            .database(database);
+        let options = self.superuser(database);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let mut connection = PgConnection::connect_with(&options).await.expect("connects");
