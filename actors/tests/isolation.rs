@@ -205,3 +205,31 @@ async fn a_search_in_nobodys_name_finds_nothing() {
         assert_eq!(found, 0, "own{search}");
     }
 }
+
+#[tokio::test]
+async fn the_system_deletes_access_records_only_when_they_are_old_and_reads_none() {
+    let library = Library::open().await;
+    let user = library.caller.user_id;
+    for age in ["0 hours", "23 hours", "25 hours"] {
+        sqlx::query(
+            "INSERT INTO api_access_logs (user_id, request_id, endpoint, method, status_code, response_time_ms,
+                                          request_size_bytes, timestamp)
+             VALUES ($1, 'r', '/', 'GET', 200, 1, 0, now() - $2::text::interval)",
+        )
+        .bind(user)
+        .bind(age)
+        .execute(library.store.system())
+        .await
+        .unwrap();
+    }
+    let read = sqlx::query("SELECT user_id, endpoint FROM api_access_logs").fetch_all(library.store.system()).await;
+    assert_eq!(read.err().unwrap().as_database_error().unwrap().code().unwrap(), "42501");
+    sqlx::query("DELETE FROM api_access_logs").execute(library.store.system()).await.unwrap();
+    let mut scope = library.store.scope(&caller(user, Role::Admin)).await.unwrap();
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM api_access_logs WHERE user_id = $1")
+        .bind(user)
+        .fetch_one(&mut *scope)
+        .await
+        .unwrap();
+    assert_eq!(left, 2);
+}

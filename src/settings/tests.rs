@@ -23,6 +23,9 @@ fn nothing_set_gives_the_documented_defaults() {
     assert_eq!(settings.environment, Environment::Development);
     assert!(!settings.engine.production);
     assert!(settings.engine.workers >= 1);
+    let upkeep = settings.engine.upkeep;
+    assert_eq!((upkeep.dead_retention_days, upkeep.access_log_retention_days), (30, 90));
+    assert_eq!(upkeep.interval, Duration::from_secs(600));
 }
 
 #[test]
@@ -47,6 +50,9 @@ fn a_wrong_value_is_one_line_that_names_its_variable() {
         ("KGL_TRUSTED_PROXIES", "10.0.0.0/33"),
         ("KGL_RATE_LIMIT_PER_MINUTE", "-1"),
         ("KGL_WORKERS", "0"),
+        ("KGL_CLEANUP_INTERVAL_SECONDS", "0"),
+        ("KGL_DEAD_RETENTION_DAYS", "-1"),
+        ("KGL_ACCESS_LOG_RETENTION_DAYS", "a week"),
         ("KGL_DATABASE_CONNECTIONS", "many"),
         ("KGL_SHUTDOWN_SECONDS", "0"),
         ("KGL_REQUEST_TIMEOUT_SECONDS", "1.5"),
