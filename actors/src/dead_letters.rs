@@ -42,6 +42,8 @@ impl DeadLetters {
         intake: Address<Letter<IntakeMessage>>,
         finished: Finished,
     ) -> Self {
+        // There from the start, so that a rate can be told from the first replay on.
+        metrics::counter!(JOBS_REPLAYED).increment(0);
         Self { store, queue, intake, finished }
     }
 

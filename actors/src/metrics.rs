@@ -61,7 +61,6 @@ metrics! {
     BROKER_SENT_AGAIN = "kgl_broker_messages_sent_again_total", Counter, [], "Messages that nobody took in time and that were sent once more.";
     SCHEDULER_LEADER = "kgl_scheduler_leader", Gauge, [], "1 while this process does the recurring work, else 0.";
     SCHEDULER_RUNS = "kgl_scheduler_runs_total", Counter, ["task", "outcome"], "Runs of recurring work, by how they ended: done, failed, timed_out, stopped.";
-    SCHEDULER_LAST_DONE = "kgl_scheduler_last_done_timestamp_seconds", Gauge, ["task"], "When this process last did a piece of recurring work, in seconds since 1970.";
     ADMISSION_REFUSED = "kgl_admission_refused_total", Counter, [], "Submissions refused because too many were being taken in.";
     ACTOR_RESTARTS = "kgl_actor_restarts_total", Counter, ["actor"], "Restarts of supervised actors.";
     ACTOR_MAILBOX = "kgl_actor_mailbox_depth", Gauge, ["actor"], "Messages that wait in an actor's mailbox.";

@@ -106,6 +106,10 @@ impl Actor for Scheduler {
     ) -> Result<Self::State, ActorProcessingErr> {
         let tasks = tasks::all(&arguments.accounts, &arguments.store, arguments.upkeep);
         metrics::gauge!(SCHEDULER_LEADER).set(0.0);
+        for task in &tasks {
+            // There from the start, so that a rate can be told from the first run on.
+            metrics::counter!(SCHEDULER_RUNS, "task" => task.name, "outcome" => "done").increment(0);
+        }
         arguments.standing.set_role(Role::Unknown);
         myself.tell(SchedulerMessage::Stand);
         myself.tell(SchedulerMessage::Look);

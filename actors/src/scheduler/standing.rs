@@ -10,10 +10,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
 
 use super::timetable::Outcome;
-use crate::{
-    health::{HealthStatus, ServiceHealth},
-    metrics::SCHEDULER_LAST_DONE,
-};
+use crate::health::{HealthStatus, ServiceHealth};
 
 /// For so long nobody may be known to lead: an election takes less.
 const LEADERLESS: Duration = Duration::from_secs(10);
@@ -55,12 +52,8 @@ impl SchedulerStanding {
     }
 
     pub(super) fn note(&self, task: &'static str, outcome: &Outcome) {
-        let now = Utc::now();
-        if let Outcome::Done(_) = outcome {
-            #[allow(clippy::cast_precision_loss)]
-            metrics::gauge!(SCHEDULER_LAST_DONE, "task" => task).set(now.timestamp_millis() as f64 / 1e3);
-        }
-        self.0.write().unwrap_or_else(PoisonError::into_inner).runs.insert(task, (now, outcome.name()));
+        let run = (Utc::now(), outcome.name());
+        self.0.write().unwrap_or_else(PoisonError::into_inner).runs.insert(task, run);
     }
 
     /// How recurring work does, as health tells it.

@@ -47,9 +47,9 @@ impl Store {
     /// When the database is away.
     pub async fn forget_access_records(&self, days: u32, limit: i64) -> StoreResult<u64> {
         let done = sqlx::query(
-            "DELETE FROM api_access_logs WHERE id IN (
+            "DELETE FROM api_access_logs WHERE id = ANY (ARRAY (
                  SELECT id FROM (SELECT id, timestamp FROM api_access_logs ORDER BY id LIMIT $2) oldest
-                 WHERE timestamp < now() - $1)",
+                 WHERE timestamp < now() - $1))",
         )
         .persistent(false)
         .bind(Duration::from_secs(u64::from(days) * 86_400))
