@@ -46,11 +46,6 @@ pub struct BrokerHealth {
 
 /// Where ready jobs come from and where verdicts go.
 pub trait JobQueue: Send + Sync {
-    /// What carries the jobs, for health and operators.
-    fn transport(&self) -> &'static str {
-        "postgres"
-    }
-
     /// Leases up to `limit` ready jobs; an empty answer means that none is ready.
     fn lease(&self, kind: Kind, limit: usize) -> BoxFuture<'_, StoreResult<Vec<Lease>>>;
 

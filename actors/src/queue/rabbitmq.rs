@@ -216,7 +216,8 @@ impl JobQueue for RabbitQueue {
     }
 
     fn announce(&self) -> BoxFuture<'_, StoreResult<()>> {
-        // The broker tells whoever has room.
+        // The broker tells whoever has room, once it has been told.
+        self.relay.notify_one();
         async { Ok(()) }.boxed()
     }
 
