@@ -20,7 +20,7 @@ enum Sees {
 use Sees::{All, Nothing, Own};
 
 /// Table, the column with the owner, all columns that may be read, and what user, moderator and admin see.
-const MATRIX: [(&str, &str, &str, [Sees; 3]); 17] = [
+const MATRIX: [(&str, &str, &str, [Sees; 3]); 18] = [
     (
         "users",
         "id",
@@ -32,6 +32,7 @@ const MATRIX: [(&str, &str, &str, [Sees; 3]); 17] = [
     ("documents", "owner_id", "*", [Own, Own, All]),
     ("document_revisions", "owner_id", "*", [Own, Own, All]),
     ("jobs", "owner_id", "*", [Own, Own, All]),
+    ("job_dispatches", "", "*", [Nothing, Nothing, Nothing]),
     ("extraction_schemas", "owner_id", "*", [Own, Own, All]),
     ("job_changes", "owner_id", "*", [Own, Own, All]),
     ("idempotency_keys", "owner_id", "*", [Own, Own, Own]),

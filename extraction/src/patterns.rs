@@ -10,13 +10,21 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use crate::draft::{Anaphor, Arguments, DraftMention, DraftRelation, ReadSentence};
+use crate::demonyms::DEMONYM;
+use crate::draft::{Anaphor, Argument, Arguments, DraftMention, DraftRelation, ReadSentence};
 use crate::relations::{Role, Slot};
 use crate::words::Words;
 use rules::RULES;
 
 /// Statements by wording below this probability are not shown.
 pub(crate) const LEAST: f64 = 0.5;
+
+/// Takeovers are told of companies that few have heard of, whose names are less sure than the verb between them.
+const LEAST_TAKEOVER: f64 = 0.35;
+
+fn least(relation: &str) -> f64 {
+    if relation == "acquires" { LEAST_TAKEOVER } else { LEAST }
+}
 
 /// Most words between two names that are looked at.
 const MAX_BETWEEN: usize = 9;
@@ -74,7 +82,15 @@ pub(crate) fn state(sentences: &[ReadSentence], mentions: &[DraftMention], anaph
             // A statement holds only if its names do.
             let names = (arguments.confidences[said.head] * arguments.confidences[said.tail]) as f32;
             let confidence = confidence(said.relation) * f64::from(names);
-            if confidence < LEAST {
+            let of_nation = |argument: usize| match arguments.names[argument] {
+                Argument::Mention(mention) => mentions[mention].entity_type == DEMONYM,
+                Argument::Anaphor(_) => false,
+            };
+            // "It bought the Danish company Navision": not Denmark.
+            if said.relation == "acquires" && (of_nation(said.head) || of_nation(said.tail)) {
+                continue;
+            }
+            if confidence < least(said.relation) {
                 continue;
             }
             stated.push(DraftRelation {

@@ -24,7 +24,7 @@ use crate::tier::{Progress, Tier};
 use crate::wanted::Wanted;
 
 /// Of the code: to be raised with every change that could change what is found.
-const CODE_VERSION: &str = "1.3.0";
+const CODE_VERSION: &str = "1.4.0";
 
 /// Steps of each sentence: its names and its relations.
 const STAGES: usize = 2;

@@ -67,11 +67,9 @@ mod tests {
         let tokens: Vec<_> = Tokenizer::within(&plain, 0, plain.len(), 0).collect();
         let words = Words::of(&plain, &tokens);
         let mut slots = Vec::new();
-        let mut removed = 0;
         let mut open = 0;
-        for (at, c) in text.char_indices().filter(|(_, c)| matches!(c, '[' | ']')) {
+        for (removed, (at, c)) in text.char_indices().filter(|(_, c)| matches!(c, '[' | ']')).enumerate() {
             let place = u32::try_from(at - removed).expect("short");
-            removed += 1;
             if c == '[' {
                 open = tokens.iter().position(|t| t.start == place).expect("a token begins here");
             } else {
