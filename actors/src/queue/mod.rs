@@ -7,10 +7,9 @@
 pub mod postgres;
 pub mod rabbitmq;
 
-use std::time::Duration;
-
 use futures_util::future::BoxFuture;
 
+pub use crate::store::leases::LEASE_TERM;
 use crate::{
     domain::{ids::JobId, verdict::Verdict},
     store::{
@@ -18,9 +17,6 @@ use crate::{
         leases::{Beat, Kind, Lease, QueueState},
     },
 };
-
-/// How long a lease holds unless it is extended. A job of a process that died waits this long at most.
-pub const LEASE_TERM: Duration = Duration::from_secs(30);
 
 /// What became of leases that ran out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -9,14 +9,14 @@ use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
 use super::{Store, StoreResult};
-use crate::{
-    domain::{
-        document::JobOptions,
-        ids::{DocumentId, JobId, UserId},
-        job::JobStatus,
-    },
-    queue::LEASE_TERM,
+use crate::domain::{
+    document::JobOptions,
+    ids::{DocumentId, JobId, UserId},
+    job::JobStatus,
 };
+
+/// How long a lease holds unless it is extended. A job of a process that died waits this long at most.
+pub const LEASE_TERM: Duration = Duration::from_secs(30);
 
 /// After so many lost leases a job is suspected of killing its worker, and runs with nothing beside it.
 pub const SUSPECT_AFTER: i32 = 2;
@@ -248,7 +248,6 @@ impl Store {
              WHERE j.id = b.id AND j.fence = b.fence AND j.status = 'processing'
              RETURNING j.id",
         )
-        .persistent(false)
         .persistent(false)
         .bind(beats.iter().map(|b| b.job_id).collect::<Vec<_>>())
         .bind(beats.iter().map(|b| b.fence).collect::<Vec<_>>())
