@@ -16,11 +16,11 @@ run: build ## Set up, build, and serve from ./data on http://127.0.0.1:8000
 .PHONY: test
 test: ## Set up and run every test
 	@bash scripts/setup.sh tests
-	$(call say,building the tests (about 3 minutes the first time on 2 cores))
+	$(call say,building the tests (about 4 minutes the first time on 2 cores))
 	@$(CARGO) test --workspace --no-run --quiet
 	$(call say,checking the deployment files)
 	@$(PYTHON) scripts/check_deploy.py
-	$(call say,running the tests (about 2 minutes))
+	$(call say,running the tests (about 5 minutes))
 	@$(CARGO) test --workspace --no-fail-fast
 
 .PHONY: setup
@@ -29,7 +29,7 @@ setup: ## Fetch what the build needs; does nothing the second time
 
 .PHONY: build
 build: setup ## Build the release binary, target/release/kgl
-	$(call say,building kgl (about 3 minutes the first time on 2 cores; seconds after that))
+	$(call say,building kgl (about 6 minutes the first time on 2 cores; seconds after that))
 	@$(CARGO) build --release --bin kgl
 
 .PHONY: demo

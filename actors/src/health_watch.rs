@@ -167,7 +167,6 @@ fn broker(health: &BrokerHealth) -> ServiceHealth {
         "consuming": health.consuming,
         "publishing": health.publishing,
         "waiting": health.waiting,
-        "trouble": health.trouble,
     });
     let status = if well { HealthStatus::Healthy } else { HealthStatus::Degraded };
     ServiceHealth { status, response_time_ms: None, details }

@@ -21,11 +21,18 @@ use crate::{
 };
 
 pub(super) fn run() -> anyhow::Result<ExitCode> {
-    let settings = Settings::from_environment()?;
+    run_to_the_end(Settings::from_environment()?, serve)
+}
+
+/// Runs a process with an engine in it, with logs, metrics and a runtime.
+pub(super) fn run_to_the_end<F: Future<Output = anyhow::Result<ExitCode>>>(
+    settings: Settings,
+    work: impl FnOnce(Settings, PrometheusHandle) -> F,
+) -> anyhow::Result<ExitCode> {
     telemetry::start_logs(&settings.log)?;
     let metrics = telemetry::start_metrics()?;
     let runtime = runtime()?;
-    let result = runtime.block_on(serve(settings, metrics));
+    let result = runtime.block_on(work(settings, metrics));
     // What still runs on a blocking thread was given up on by the drain: waiting for it would have no end.
     runtime.shutdown_timeout(Duration::from_millis(100));
     result

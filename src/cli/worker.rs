@@ -1,10 +1,6 @@
 //! `kgl worker`: the engine without the API. As many as wanted share a database, and a broker if there is one.
 
-use std::{
-    io::Write,
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::{io::Write, process::ExitCode, time::Instant};
 
 use anyhow::Context;
 use kgl_actors::Engine;
@@ -12,8 +8,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    drain, runtime,
-    serve::{bind, gave_up},
+    drain,
+    serve::{bind, gave_up, run_to_the_end},
 };
 use crate::{
     http::server,
@@ -22,14 +18,7 @@ use crate::{
 };
 
 pub(super) fn run() -> anyhow::Result<ExitCode> {
-    let settings = Settings::for_worker()?;
-    telemetry::start_logs(&settings.log)?;
-    let metrics = telemetry::start_metrics()?;
-    let runtime = runtime()?;
-    let result = runtime.block_on(work(settings, metrics));
-    // As in `serve`: what still runs on a blocking thread was given up on by the drain.
-    runtime.shutdown_timeout(Duration::from_millis(100));
-    result
+    run_to_the_end(Settings::for_worker()?, work)
 }
 
 async fn work(settings: Settings, metrics: PrometheusHandle) -> anyhow::Result<ExitCode> {

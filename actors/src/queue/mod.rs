@@ -36,8 +36,6 @@ pub struct BrokerHealth {
     pub publishing: Option<bool>,
     /// Messages that wait in the broker, when it last said so.
     pub waiting: Option<u32>,
-    /// What the newest trouble was.
-    pub trouble: Option<String>,
 }
 
 /// Where ready jobs come from and where verdicts go.

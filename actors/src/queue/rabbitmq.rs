@@ -230,12 +230,10 @@ impl JobQueue for RabbitQueue {
     }
 
     fn broker(&self) -> Option<BrokerHealth> {
-        let (publishing, trouble) = self.publisher.newest();
         let mut health = self.inbox.health();
         // Who only sends is well without receiving.
         health.consuming |= self.consumer.is_none();
-        health.publishing = publishing;
-        health.trouble = health.trouble.or(trouble);
+        health.publishing = self.publisher.newest();
         Some(health)
     }
 

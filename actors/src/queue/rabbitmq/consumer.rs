@@ -36,6 +36,17 @@ const SILENCE: Duration = Duration::from_millis(1500);
 /// Messages that wait in the broker for each that one process holds, and at least.
 const LEAST_WINDOW: usize = 64;
 
+/// Asks for a queue that is there.
+const PASSIVE: QueueDeclareOptions =
+    QueueDeclareOptions { passive: true, durable: true, exclusive: false, auto_delete: false, nowait: false };
+/// The broker's answer is waited for this long: one that keeps the connection alive but says nothing is connected anew.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+async fn in_time<T>(answer: impl Future<Output = lapin::Result<T>>) -> lapin::Result<T> {
+    let answered = tokio::time::timeout(ANSWER_TIMEOUT, answer).await;
+    answered.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+}
+
 /// A message that has arrived.
 pub(super) struct Arrived {
     pub(super) job: JobId,
@@ -163,7 +174,7 @@ impl Consumer {
                 shelves.arrived.clear();
                 shelves.held.clear();
                 shelves.contested.clear();
-                shelves.health = BrokerHealth { trouble: Some(trouble), ..BrokerHealth::default() };
+                shelves.health = BrokerHealth::default();
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(RECONNECT.1);
@@ -173,14 +184,17 @@ impl Consumer {
     /// Connects and receives until something breaks.
     async fn receive(&self, pause: &mut Duration) -> lapin::Result<()> {
         let connection = self.broker.connect("consuming").await?;
-        let channel = connection.create_channel().await?;
-        topology::declare(&channel, &self.broker.names).await?;
-        channel.basic_qos(self.prefetch, BasicQosOptions { global: false }).await?;
         let queue = self.broker.names.jobs.as_str();
-        let options = BasicConsumeOptions { no_local: false, no_ack: false, exclusive: false, nowait: false };
-        let mut deliveries = channel
-            .basic_consume(queue.into(), self.broker.holder.as_str().into(), options, FieldTable::default())
-            .await?;
+        let (channel, mut deliveries) = in_time(async {
+            let channel = connection.create_channel().await?;
+            topology::declare(&channel, &self.broker.names).await?;
+            channel.basic_qos(self.prefetch, BasicQosOptions { global: false }).await?;
+            let options = BasicConsumeOptions { no_local: false, no_ack: false, exclusive: false, nowait: false };
+            let tag = self.broker.holder.as_str().into();
+            let deliveries = channel.basic_consume(queue.into(), tag, options, FieldTable::default()).await?;
+            Ok((channel, deliveries))
+        })
+        .await?;
         *pause = RECONNECT.0;
         tracing::info!(queue, prefetch = self.prefetch, "receiving jobs from the broker");
         self.inbox.shelves().health = BrokerHealth { consuming: true, ..BrokerHealth::default() };
@@ -193,8 +207,7 @@ impl Consumer {
                     None => return Ok(()),
                 },
                 _ = round.tick() => {
-                    let passive = QueueDeclareOptions { passive: true, durable: true, exclusive: false, auto_delete: false, nowait: false };
-                    let queue = channel.queue_declare(queue.into(), passive, FieldTable::default()).await?;
+                    let queue = in_time(channel.queue_declare(queue.into(), PASSIVE, FieldTable::default())).await?;
                     self.note(queue.message_count(), queue.consumer_count());
                     self.look_at_contested().await;
                 }

@@ -38,7 +38,7 @@ pub struct Publisher {
     broker: Broker,
     /// The open channel, and the connection that it lives by.
     open: Mutex<Option<(Connection, Channel)>>,
-    newest: Latch<(Option<bool>, Option<String>)>,
+    newest: Latch<Option<bool>>,
 }
 
 impl Publisher {
@@ -46,9 +46,9 @@ impl Publisher {
         Self { broker, open: Mutex::default(), newest: Latch::default() }
     }
 
-    /// Whether the newest sending was confirmed, and what was wrong if not.
-    pub(super) fn newest(&self) -> (Option<bool>, Option<String>) {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Whether the newest sending was confirmed.
+    pub(super) fn newest(&self) -> Option<bool> {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the broker of these jobs; for each, whether the broker has the message now.
@@ -100,8 +100,7 @@ impl Publisher {
         if sent.is_err() {
             *open = None;
         }
-        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) =
-            (Some(sent.is_ok()), sent.as_ref().err().map(ToString::to_string));
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(sent.is_ok());
         sent
     }
 
